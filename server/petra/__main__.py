@@ -1,0 +1,7 @@
+"""`python -m petra` is the `petra` command."""
+
+import sys
+
+from petra.cli import main
+
+sys.exit(main())

@@ -1,0 +1,131 @@
+"""All that differs between systems: where data lives, sockets, priorities, ending processes.
+
+Standard library only: `petra lsp` imports it on the way to its first reply.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+WINDOWS = sys.platform == "win32"
+
+
+def checkout_root() -> Path | None:
+    """The folder of the source checkout this package runs from, or None when it is installed."""
+    root = Path(__file__).resolve().parents[2]
+    return root if (root / "pyproject.toml").is_file() and (root / "web").is_dir() else None
+
+
+def default_data_dir(environ: dict[str, str] | None = None) -> Path:
+    """Where one person's Petra keeps everything.
+
+    `DATA_DIR` if it is set; `data/` of the checkout when run from one, so that removing the clone
+    removes all of it; otherwise the system's folder for a user's application data.
+    """
+    env = dict(os.environ) if environ is None else environ
+    if env.get("DATA_DIR"):
+        return Path(env["DATA_DIR"]).expanduser().absolute()
+    if root := checkout_root():
+        return root / "data"
+    home = Path.home()
+    if WINDOWS:
+        return Path(env.get("LOCALAPPDATA") or home / "AppData" / "Local") / "petra"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "petra"
+    return Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "petra"
+
+
+def runtime_dir(data_dir: Path) -> Path:
+    """A private folder for this data directory's unix sockets, short enough for their 108 bytes.
+
+    Below the data directory where that fits, otherwise in the temporary folder under a name derived
+    from it. Created with mode 0700. Raises PermissionError when somebody else owns it.
+    """
+    folder = data_dir / "run"
+    if len(os.fsencode(folder)) > 80:
+        name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+        uid = os.getuid() if hasattr(os, "getuid") else "user"
+        folder = Path(tempfile.gettempdir()) / f"petra-{uid}-{name}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not WINDOWS:
+        if folder.stat().st_uid != os.getuid():
+            raise PermissionError(f"{folder} belongs to another user")
+        folder.chmod(0o700)
+    return folder
+
+
+def private_write(path: Path, content: str) -> None:
+    """Write a file that only its owner can read, all of it or nothing, durable when it returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+        sync_folder(path.parent)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut. Windows has no such call and needs none."""
+    if WINDOWS:
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def enter_idle_class() -> None:
+    """Let this process run only when nobody else wants the CPU (measured: 118 tokens/s of a chat
+    beside such a process against 30 beside a normal one)."""
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    elif hasattr(os, "nice"):
+        os.nice(19)
+
+
+def die_first() -> None:
+    """When memory runs out, the kernel should end this process before any other (Linux only)."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        return
+
+
+def kill(pid: int) -> None:
+    """End a process that does not answer; one that is already gone is fine."""
+    try:
+        os.kill(pid, signal.SIGTERM if WINDOWS else signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this id exists (it may be another user's)."""
+    if pid <= 0:
+        return False
+    if sys.platform == "win32":
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

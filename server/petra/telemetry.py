@@ -1,0 +1,96 @@
+"""Logs and metrics. A log line has an event name and identifiers, never the text of a document,
+a question or an answer. Nothing is ever sent anywhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+registry = CollectorRegistry()
+
+requests_total = Counter(
+    "petra_requests_total", "Requests answered", ["door", "route", "status"], registry=registry
+)
+request_seconds = Histogram(
+    "petra_request_seconds", "Time to answer a request", ["door", "route"], registry=registry
+)
+answers_total = Counter(
+    "petra_answers_total", "Answers by how they ended", ["finish_reason"], registry=registry
+)
+first_token_seconds = Histogram(
+    "petra_first_token_seconds",
+    "Time from question to first token",
+    buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64),
+    registry=registry,
+)
+search_seconds = Histogram(
+    "petra_search_seconds",
+    "Time of one search, embedding included",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 4),
+    registry=registry,
+)
+jobs_total = Counter("petra_jobs_total", "Jobs by how they ended", ["kind", "state"], registry=registry)
+worker_restarts_total = Counter(
+    "petra_worker_restarts_total", "Restarts of a model worker", ["worker"], registry=registry
+)
+sessions = Gauge("petra_sessions", "Connected clients", ["door"], registry=registry)
+
+
+def configure(*, level: str = "info", form: str = "text") -> None:
+    """Send all logs to stderr as text or as JSON lines. stdout belongs to answers and to LSP."""
+    timestamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        timestamp,
+        structlog.processors.format_exc_info,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=shared,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    # pygls logs message bodies at INFO, aiohttp logs URLs with their query: both are people's text.
+    for noisy in ("pygls", "aiohttp.access", "sqlalchemy", "alembic", "httpx", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def logger(name: str) -> Any:
+    """A structured logger: `log.info("event_name", key=value)`."""
+    return structlog.stdlib.get_logger(name)
+
+
+@contextmanager
+def timed(histogram: Any) -> Iterator[None]:
+    """Observe the time of a block, in seconds, also when it fails."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        histogram.observe(time.perf_counter() - start)
