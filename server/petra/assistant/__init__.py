@@ -1,0 +1,1 @@
+"""The ask flow: conversation, retrieve, prompt, stream, attribute, record."""

@@ -1,0 +1,277 @@
+"""The making of one answer: find passages, build the prompt, stream the model, check the sources."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from itertools import pairwise
+
+import attrs
+
+from petra import telemetry
+from petra.assistant import prompt as prompts
+from petra.assistant.attribution import attribute, texts_to_embed
+from petra.assistant.stream import AnswerStream
+from petra.errors import ModelUnavailable, PetraError, TooLarge
+from petra.inference.client import Delta, Finished, ModelEndpoint, Queued
+from petra.knowledge.search import Passage, Searcher
+from petra.messages import (
+    AskRequest,
+    FinishReason,
+    Source,
+    SourcePart,
+    Status,
+    Text,
+    Usage,
+)
+from petra.storage import conversations
+from petra.storage.database import Database
+
+log = telemetry.logger(__name__)
+
+NOTHING_FOUND = "I found nothing about this in your files."
+NOTHING_INDEXED = NOTHING_FOUND + " Nothing is indexed yet: add files first."
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one answer may cost. Tokens are the chat model's; seconds are wall clock."""
+
+    passages: int = 8
+    relevance: float = 0.25
+    answer_tokens: int = 512
+    answer_seconds: float = 300.0
+    first_token_seconds: float = 5.0
+    grace_seconds: float = 10.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an answer is made with."""
+
+    db: Database
+    searcher: Searcher
+    chat: Callable[[], Awaitable[ModelEndpoint]]
+    limits: Limits
+
+
+class Answering:
+    """One answer while it is made. `text`, `sources`, `passages` and `usage` are what is known so far,
+    and stay valid when `make` fails or is cancelled."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        user_id: str,
+        request: AskRequest,
+        scope: Sequence[str],
+        question: conversations.Message,
+        answer: conversations.Message,
+        stream: AnswerStream,
+    ) -> None:
+        self.user_id = user_id
+        self.request = request
+        self.scope = scope
+        self.question = question
+        self.answer = answer
+        self.stream = stream
+        self.ended = False
+        self.text = ""
+        self.usage: Usage | None = None
+        self.passages: list[Passage] = []
+        self.sources: list[Source] = []
+        self._db = parts.db
+        self._searcher = parts.searcher
+        self._chat = parts.chat
+        self._limits = parts.limits
+        self._answer_tokens = min(
+            request.max_tokens or parts.limits.answer_tokens, parts.limits.answer_tokens
+        )
+
+    async def make(self) -> FinishReason:
+        """Everything from the search to the checked sources.
+
+        Raises ModelUnavailable when the model is not there or ends in the middle, TooLarge when the
+        question alone does not fit its context.
+        """
+        started = time.perf_counter()
+        stream, request = self.stream, self.request
+        stream.put(Status("retrieving", "Looking through your files"))
+        turns, last_question = await self._turns()
+        candidates = await self._retrieve(last_question)
+        if not candidates and not request.selection:
+            self._say(NOTHING_FOUND if self.scope else NOTHING_INDEXED)
+            return "nothing_found"
+
+        endpoint = await self._chat()
+        built = await self._prompt(endpoint, candidates, turns)
+        async with self._db.write() as conn:
+            await conversations.set_prompt(conn, self.question.id, built.question)
+        self._show(built.passages)
+        if built.turns_left_out:
+            stream.put(
+                Status(
+                    "reading",
+                    f"The conversation is longer than the model can read: "
+                    f"its first {built.turns_left_out} answers were left out",
+                )
+            )
+        stream.put(Status("reading", f"Reading {len(built.passages)} passages"))
+        reason = await self._generate(endpoint, built, started)
+        await self._check_sources()
+        return reason
+
+    async def _turns(self) -> tuple[list[prompts.Turn], str | None]:
+        """Earlier turns that have an answer, oldest first, and the question before this one."""
+        async with self._db.read() as conn:
+            history = await conversations.history(conn, self.question.id)
+        turns: list[prompts.Turn] = []
+        last_question = None
+        for asked, answered in pairwise(history):
+            if asked.role == "user" and answered.role == "assistant":
+                last_question = asked.content
+                if asked.prompt and answered.content:
+                    turns.append(prompts.Turn(asked.prompt, answered.content))
+        return turns, last_question
+
+    async def _retrieve(self, last_question: str | None) -> list[Passage]:
+        """Relevant passages, best first. A follow-up that finds nothing alone ("and why?") is looked
+        up once more together with the question before it."""
+        question = self.request.question
+        queries = [question] + ([f"{last_question}\n{question}"] if last_question else [])
+        for query in queries:
+            with telemetry.timed(telemetry.search_seconds):
+                found = await self._searcher.search(
+                    query, self.scope, self._limits.passages, path=self.request.path
+                )
+            relevant = [p for p in found if p.relevance >= self._limits.relevance]
+            if relevant:
+                return relevant
+        return []
+
+    async def _prompt(
+        self,
+        endpoint: ModelEndpoint,
+        candidates: list[Passage],
+        turns: list[prompts.Turn],
+    ) -> prompts.Prompt:
+        request = self.request
+        capabilities = await endpoint.capabilities()
+        bare = prompts.question_message(request.question, [], request.selection, request.file_path)
+        quotes = [prompts.quote_passage(n, passage) for n, passage in enumerate(candidates, 1)]
+        turn_texts = [f"{turn.prompt}{turn.answer}" for turn in turns]
+        counts = await endpoint.count_tokens([prompts.SYSTEM, bare, *quotes, *turn_texts])
+        fixed = counts[0] + counts[1] + self._answer_tokens + 4 * prompts.TEMPLATE_TOKENS
+        over = fixed - capabilities.context
+        if over >= 0:
+            raise TooLarge(
+                f"The question is {over + 1} tokens too long for the model",
+                cause=f"It reads {capabilities.context} tokens at most, the answer included",
+                remedy="Ask a shorter question, select less, or choose a model with a longer context",
+            )
+        after_quotes = 2 + len(quotes)
+        return prompts.build(
+            request.question,
+            candidates,
+            turns,
+            passage_tokens=[count + 2 for count in counts[2:after_quotes]],
+            turn_tokens=[count + 2 * prompts.TEMPLATE_TOKENS for count in counts[after_quotes:]],
+            fixed_tokens=fixed,
+            context=capabilities.context,
+            passage_budget=int(self._limits.first_token_seconds * capabilities.prefill_tokens_per_s)
+            if capabilities.prefill_tokens_per_s
+            else capabilities.context,
+            selection=request.selection,
+            file_path=request.file_path,
+        )
+
+    async def _generate(
+        self,
+        endpoint: ModelEndpoint,
+        built: prompts.Prompt,
+        started: float,
+    ) -> FinishReason:
+        """Stream the model's text. Raises ModelUnavailable when the model ends in the middle."""
+        first: float | None = None
+        events = endpoint.chat(
+            built.messages,
+            max_tokens=self._answer_tokens,
+            temperature=self.request.temperature or 0.0,
+            user=self.user_id,
+        )
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case Queued(position, estimate_s):
+                        self.stream.put(Status("queued", "Waiting for the model", position, estimate_s))
+                    case Delta(text):
+                        if first is None:
+                            first = time.perf_counter() - started
+                            telemetry.first_token_seconds.observe(first)
+                            self.stream.put(Status("writing", "Writing"))
+                        self._say(text)
+                    case Finished(reason, prompt_tokens, completion_tokens):
+                        self.usage = Usage(
+                            model=endpoint.model or "",
+                            prompt_tokens=prompt_tokens,
+                            completion_tokens=completion_tokens,
+                            ttft_ms=None if first is None else round(first * 1000, 1),
+                            total_ms=round((time.perf_counter() - started) * 1000, 1),
+                        )
+                        return "length" if reason == "length" else "stop"
+        raise ModelUnavailable(
+            "The model stopped in the middle of the answer",
+            cause="Its stream ended without an end mark",
+            remedy="Ask again; the text so far is kept",
+        )
+
+    async def _check_sources(self) -> None:
+        """Compare the answer with its passages and send the sources whose kind has changed."""
+        if not self.passages:
+            return
+        texts = texts_to_embed(self.text, self.passages)
+        try:
+            rows = await self._searcher.embed(texts) if texts else []
+            vectors = dict(zip(texts, rows, strict=True))
+        except PetraError as error:
+            log.warning("attribution_without_embeddings", code=error.code)
+            vectors = None
+        judgements = await asyncio.to_thread(attribute, self.text, self.passages, vectors=vectors)
+        for judgement in judgements:
+            if judgement.kind != "retrieved":
+                source = attrs.evolve(
+                    self.sources[judgement.n - 1],
+                    kind=judgement.kind,
+                    quote=judgement.quote,
+                    score=round(judgement.score, 4),
+                )
+                self.sources[judgement.n - 1] = source
+                self.stream.put(SourcePart(source))
+
+    def _say(self, text: str) -> None:
+        self.text += text
+        self.stream.put(Text(text))
+
+    def _show(self, passages: list[Passage]) -> None:
+        """Send the passages of the prompt as sources that are merely retrieved."""
+        self.passages = passages
+        self.sources = [
+            Source(
+                n=n,
+                kind="retrieved",
+                document_id=passage.document_id,
+                document=passage.document,
+                path=passage.path,
+                header=passage.header or None,
+                quote=passage.text.strip()[:300],
+                score=round(passage.score, 4),
+                pages=passage.pages,
+                lines=passage.lines,
+            )
+            for n, passage in enumerate(passages, 1)
+        ]
+        for source in self.sources:
+            self.stream.put(SourcePart(source))

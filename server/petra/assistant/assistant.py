@@ -1,0 +1,315 @@
+"""The ask flow: find passages, ask the model, check the sources, keep a record.
+
+`start` answers in a task of its own, so that a browser that reloads finds its answer again; `follow`
+shows the parts; an answer that nobody follows any more is cancelled after a short grace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+
+from petra import telemetry
+from petra.access.authorize import authorize
+from petra.access.identity import Identity
+from petra.assistant.answering import Answering, Limits, Parts
+from petra.assistant.stream import AnswerStream
+from petra.errors import (
+    BadRequest,
+    Cancelled,
+    ModelUnavailable,
+    NotFound,
+    PetraError,
+    TooLarge,
+)
+from petra.inference.client import ModelEndpoint
+from petra.knowledge.search import Searcher
+from petra.messages import (
+    Answer,
+    AskRequest,
+    Done,
+    ErrorPart,
+    FinishReason,
+    Source,
+    SourcePart,
+    StreamItem,
+    Text,
+    UsagePart,
+    error_to_wire,
+    part_from_wire,
+    to_wire,
+)
+from petra.storage import collections, conversations
+from petra.storage.database import Database
+
+log = telemetry.logger(__name__)
+
+QUESTION_LIMIT = 20_000
+"""Characters of a question or selection; longer ones are refused before anything is computed."""
+
+
+@dataclass
+class _Running:
+    identity: Identity
+    making: Answering
+    task: asyncio.Task[None]
+
+
+class Assistant:
+    """Answers questions; one instance per server."""
+
+    def __init__(
+        self,
+        db: Database,
+        searcher: Searcher,
+        chat: Callable[[], Awaitable[ModelEndpoint]],
+        limits: Limits,
+    ) -> None:
+        self._db = db
+        self._limits = limits
+        self._parts = Parts(db, searcher, chat, limits)
+        self._running: dict[str, _Running] = {}
+
+    @property
+    def active(self) -> int:
+        """Answers being made right now."""
+        return len(self._running)
+
+    async def start(self, identity: Identity, request: AskRequest) -> str:
+        """Begin an answer and return the id of its message.
+
+        Raises BadRequest for an empty question, TooLarge for an endless one, NotFound for a
+        conversation or collection that this person does not have.
+        """
+        if not request.question.strip():
+            raise BadRequest("The question is empty", remedy="Type a question")
+        for text in (request.question, request.selection or ""):
+            if len(text) > QUESTION_LIMIT:
+                raise TooLarge(
+                    f"The question is longer than {QUESTION_LIMIT} characters",
+                    remedy="Add long material as a file and ask about it",
+                )
+        scope = await self._scope(identity, request)
+        async with self._db.write() as conn:
+            if request.conversation_id:
+                conversation = await conversations.get(conn, request.conversation_id)
+                if conversation is None or conversation.user_id != identity.user_id:
+                    raise NotFound("There is no such conversation", remedy="Start a new one")
+            else:
+                title = " ".join(request.question.split())[:80]
+                conversation = await conversations.create(conn, identity.user_id, title)
+            leaf = await conversations.latest(conn, conversation.id)
+            question = await conversations.add_message(
+                conn, conversation.id, "user", request.question, parent_id=leaf and leaf.id
+            )
+            answer = await conversations.add_message(
+                conn, conversation.id, "assistant", "", parent_id=question.id, state="streaming"
+            )
+        stream = AnswerStream(
+            self._db,
+            answer.id,
+            grace=self._limits.grace_seconds,
+            abandoned=lambda: self._stop(answer.id),
+        )
+        making = Answering(self._parts, identity.user_id, request, scope, question, answer, stream)
+        task = asyncio.create_task(self._run(making), name=f"answer-{answer.id}")
+        self._running[answer.id] = _Running(identity, making, task)
+        # A task that is cancelled before its first step never runs, and would leave its record open.
+        await asyncio.sleep(0)
+        return answer.id
+
+    async def follow(
+        self, identity: Identity, answer_id: str, after_seq: int = -1
+    ) -> AsyncIterator[StreamItem]:
+        """The parts after `after_seq`, as they are committed, up to and including `done`.
+
+        Raises NotFound for an answer that is not this person's.
+        """
+        running = self._running.get(answer_id)
+        if running is None:
+            for item in await self._recorded(identity, answer_id, after_seq):
+                yield item
+            return
+        if running.identity.user_id != identity.user_id:
+            raise NotFound("There is no such answer")
+        async with aclosing(running.making.stream.follow(after_seq)) as items:
+            async for item in items:
+                yield item
+
+    async def cancel(self, identity: Identity, answer_id: str) -> None:
+        """Stop an answer; its text so far is kept. One that has ended already stays as it is."""
+        running = self._running.get(answer_id)
+        if running is None or running.identity.user_id != identity.user_id:
+            await self._recorded(identity, answer_id, -1)
+            return
+        self._stop(answer_id)
+        await asyncio.wait([running.task])
+
+    async def ask(self, identity: Identity, request: AskRequest) -> Answer:
+        """The whole answer at once. Cancelling this call cancels the answer."""
+        answer_id = await self.start(identity, request)
+        items: list[StreamItem] = []
+        try:
+            async with aclosing(self.follow(identity, answer_id)) as parts:
+                async for item in parts:
+                    items.append(item)
+        except asyncio.CancelledError:
+            with suppress(PetraError):
+                await self.cancel(identity, answer_id)
+            raise
+        return collect(items)
+
+    async def close(self) -> None:
+        """Stop every answer, keeping its text so far."""
+        tasks = [running.task for running in self._running.values()]
+        for answer_id in list(self._running):
+            self._stop(answer_id)
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _stop(self, answer_id: str) -> None:
+        """Cancel the making of an answer, once, and never the recording of it."""
+        running = self._running.get(answer_id)
+        if running and not running.making.ended and not running.task.cancelling():
+            running.task.cancel()
+
+    async def _scope(self, identity: Identity, request: AskRequest) -> list[str]:
+        """Ids of the collections to search."""
+        async with self._db.read() as conn:
+            if request.collections is None:
+                found = await collections.list_for(conn, identity.user_id)
+            else:
+                found = []
+                for name in request.collections:
+                    collection = await collections.by_name(conn, identity.user_id, name)
+                    if collection is None:
+                        raise NotFound(
+                            f"There is no collection {name!r}",
+                            remedy="`petra status` lists the collections; "
+                            "`petra index PATH --collection NAME` makes one",
+                        )
+                    found.append(collection)
+        for collection in found:
+            authorize(identity, "read_collection", collection)
+        return [collection.id for collection in found]
+
+    async def _recorded(self, identity: Identity, answer_id: str, after_seq: int) -> list[StreamItem]:
+        async with self._db.read() as conn:
+            message = await conversations.get_message(conn, answer_id)
+            conversation = message and await conversations.get(conn, message.conversation_id)
+            if conversation is None or conversation.user_id != identity.user_id:
+                raise NotFound("There is no such answer")
+            rows = await conversations.parts_after(conn, answer_id, after_seq)
+        return [StreamItem(answer_id, seq, part_from_wire(payload)) for seq, _, payload in rows]
+
+    async def _run(self, making: Answering) -> None:
+        """Make the answer. Whatever happens, the record is closed and `done` is sent."""
+        answer, stream = making.answer, making.stream
+        writer = asyncio.create_task(stream.write(), name=f"write-{answer.id}")
+        reason: FinishReason = "error"
+        try:
+            async with asyncio.timeout(self._limits.answer_seconds):
+                reason = await making.make()
+        except asyncio.CancelledError:
+            reason = "cancelled"
+        except TimeoutError:
+            reason = "interrupted"
+            stream.put(
+                ErrorPart(
+                    error_to_wire(
+                        ModelUnavailable(
+                            "The answer took too long and was stopped",
+                            cause=f"It was not complete after {self._limits.answer_seconds:.0f} s",
+                            remedy="Ask a shorter question, or raise ANSWER_TIMEOUT",
+                        )
+                    )
+                )
+            )
+        except PetraError as error:
+            reason = "interrupted" if making.text else "error"
+            stream.put(ErrorPart(error_to_wire(error)))
+        except Exception:
+            log.exception("answer_failed", answer=answer.id)
+            reason = "interrupted" if making.text else "error"
+            stream.put(
+                ErrorPart(
+                    error_to_wire(
+                        PetraError(
+                            "Petra failed while answering",
+                            cause=f"An unexpected error; the log has it under answer {answer.id}",
+                            remedy="Ask again",
+                        )
+                    )
+                )
+            )
+        making.ended = True
+        try:
+            await self._close(making, reason, writer)
+        except Exception:
+            log.exception("answer_not_recorded", answer=answer.id)
+            await stream.fail()
+        finally:
+            writer.cancel()
+            self._running.pop(answer.id, None)
+            telemetry.answers_total.labels(reason).inc()
+
+    async def _close(self, making: Answering, reason: FinishReason, writer: asyncio.Task[None]) -> None:
+        """Record how the answer ended, then tell those who follow."""
+        states: dict[FinishReason, conversations.MessageState] = {
+            "cancelled": "cancelled",
+            "interrupted": "interrupted",
+            "error": "failed",
+        }
+        if making.usage:
+            making.stream.put(UsagePart(making.usage))
+        async with self._db.write() as conn:
+            await conversations.finish_message(
+                conn, making.answer.id, making.text, states.get(reason, "complete")
+            )
+            await conversations.set_sources(
+                conn,
+                making.answer.id,
+                [
+                    to_wire(source) | {"chunk_id": passage.chunk_id}
+                    for source, passage in zip(making.sources, making.passages, strict=True)
+                ],
+            )
+            if making.usage:
+                await conversations.set_usage(conn, making.answer.id, to_wire(making.usage))
+        making.stream.put(
+            Done(
+                conversation_id=making.answer.conversation_id,
+                message_id=making.answer.id,
+                finish_reason=reason,
+            )
+        )
+        await writer
+
+
+def collect(items: Sequence[StreamItem]) -> Answer:
+    """The whole answer from all its parts. Raises Cancelled when they stop before `done`."""
+    text, usage, error = "", None, None
+    sources: dict[int, Source] = {}
+    for item in items:
+        match item.part:
+            case Text(text=piece):
+                text += piece
+            case SourcePart(source=source):
+                sources[source.n] = source
+            case UsagePart(usage=cost):
+                usage = cost
+            case ErrorPart(error=problem):
+                error = problem
+            case Done(conversation_id=conversation_id, finish_reason=reason):
+                return Answer(
+                    id=item.id,
+                    conversation_id=conversation_id,
+                    answer=text,
+                    sources=tuple(sources[n] for n in sorted(sources)),
+                    usage=usage,
+                    finish_reason=reason,
+                    error=error,
+                )
+    raise Cancelled("The answer was stopped before it was complete")
