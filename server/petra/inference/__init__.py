@@ -1,0 +1,1 @@
+"""Model endpoints: the client, the catalogue of models, and the workers that run them."""
