@@ -127,9 +127,6 @@ class Settings(BaseSettings):
         "info", description="Least severe messages that are logged."
     )
     log_format: Literal["text", "json"] = Field("text", description="Form of the log on stderr.")
-    usage_reporting: bool = Field(
-        False, description="Reserved: nothing is ever sent in this version, whatever it says."
-    )
 
     @model_validator(mode="after")
     def _complete(self) -> Settings:
