@@ -1,0 +1,47 @@
+"""What must not be in the repository: paths of one machine, registry addresses, stray settings."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from tests.repository.checkout import ROOT, own_texts
+
+PACKAGE = ROOT / "server" / "petra"
+MAY_READ_THE_ENVIRONMENT = {"settings.py", "platform.py"}
+
+
+def test_no_file_names_a_path_of_this_machine() -> None:
+    places = {str(place) for place in (ROOT, ROOT.parent, Path.home()) if len(place.parts) > 1}
+    pattern = re.compile("|".join(re.escape(place) + r"(?![\w-])" for place in sorted(places)))
+    found = [
+        f"{name}:{number}"
+        for name, text in own_texts()
+        for number, line in enumerate(text.splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert not found
+
+
+def test_pins_name_versions_and_no_address() -> None:
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9_.-]+==[\w.]+", line), line
+
+
+def test_the_page_is_built_from_whichever_registry_npm_is_set_to() -> None:
+    lock = (ROOT / "web" / "package-lock.json").read_text()
+    assert '"resolved": "http' not in lock, "npm install --omit-lockfile-registry-resolved writes it without"
+
+
+def test_only_settings_and_platform_read_the_environment() -> None:
+    reads = {"environ", "environb", "getenv"}
+    found = [
+        f"{path.relative_to(PACKAGE)}:{getattr(node, 'lineno', 0)}"
+        for path in PACKAGE.rglob("*.py")
+        if str(path.relative_to(PACKAGE)) not in MAY_READ_THE_ENVIRONMENT
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Attribute) and node.attr in reads)
+        or (isinstance(node, ast.alias) and node.name in reads)
+    ]
+    assert not found
