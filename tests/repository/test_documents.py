@@ -28,9 +28,9 @@ def test_every_make_command_of_the_readme_exists() -> None:
 
 
 def test_every_petra_command_of_the_readme_is_in_its_help() -> None:
-    help_text = subprocess.run(
+    shown = subprocess.run(
         [sys.executable, "-m", "petra", "--help"], capture_output=True, text=True, check=True
-    )
+    ).stdout
     named = set(re.findall(r"\bpetra ([a-z]+)", code_of(README)))
     assert {"ask", "index", "search", "lsp"} <= named
     assert not [command for command in named if not re.search(rf"\b{command}\b", shown)]
