@@ -1,0 +1,159 @@
+"""PDF to blocks and to pictures, by PDFium. Runs only in an extraction child: PDFium does crash, and is
+not thread-safe."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+
+import pypdfium2
+from pypdfium2 import raw
+
+from petra.errors import BadRequest, UnreadableDocument
+from petra.knowledge.blocks import Block
+from petra.knowledge.hygiene import clean, lines_of, unwrap, without_running_lines
+
+_SENTENCE_END = re.compile(r"[.!?。！？][\"'”’)\]]*(?=\s|$)")
+_LONGEST_SPILL = 600
+_LONGEST_TITLE = 90
+
+
+@dataclass(frozen=True)
+class Document:
+    """A PDF as blocks, one a page that has text. `notice` says what was left out, for the person."""
+
+    blocks: list[Block]
+    pages: int
+    title: str | None
+    notice: str | None
+
+
+def read(content: bytes, name: str, *, page_limit: int, text_limit: int) -> Document:
+    """Text of a PDF by page. Raises UnreadableDocument: encrypted, damaged, without text.
+
+    `text_limit` counts characters.
+    """
+    pdf = _open(content, name)
+    total = len(pdf)
+    count = min(total, page_limit)
+    texts, bad, size = [], 0, 0
+    for number in range(count):
+        try:
+            text = _page_text(pdf, number)
+        except pypdfium2.PdfiumError:
+            text, bad = "", bad + 1
+        size += len(text)
+        if size > text_limit:
+            count = number
+            break
+        texts.append(text)
+    if bad and bad == len(texts):
+        raise _damaged(name)
+    if not any(text.strip() for text in texts):
+        raise UnreadableDocument(
+            f"No text was found in {name}",
+            cause=f"Its {_pages(total)} hold pictures only, as a scan does" if total else "It has no pages",
+            remedy="Run text recognition (OCR) over it, for example with ocrmypdf, and add the result",
+        )
+    notices = []
+    if count < total:
+        notices.append(f"Only the first {count} of {_pages(total)} were read")
+    if bad:
+        notices.append(f"{_pages(bad)} could not be read")
+    title = clean(pdf.get_metadata_value("Title")).strip()
+    return Document(
+        blocks=page_blocks(without_running_lines(texts)),
+        pages=total,
+        title=title[:200] or None,
+        notice="; ".join(notices) or None,
+    )
+
+
+def page_blocks(pages: list[str]) -> list[Block]:
+    """One block a page that has text, each with its title. A sentence that runs over a page border
+    goes whole to the page where it begins."""
+    texts = [unwrap(page) for page in pages]
+    blocks: list[Block] = []
+    for at, text in enumerate(texts):
+        if not text.strip():
+            continue
+        turn = None
+        if at + 1 < len(texts) and (spill := _spill(text, texts[at + 1])):
+            turn = len(text) + 1
+            text, texts[at + 1] = f"{text} {texts[at + 1][:spill]}", texts[at + 1][spill:]
+        blocks.append(Block(text=text, header=_title(text), page=at + 1, turn=turn))
+    return blocks
+
+
+def render(content: bytes, name: str, page: int, width: int) -> bytes:
+    """Page `page` (from 1) as PNG, `width` pixels wide. Raises BadRequest for a page it does not have."""
+    pdf = _open(content, name)
+    if not 1 <= page <= len(pdf):
+        raise BadRequest(f"{name} has no page {page}", cause=f"It has {_pages(len(pdf))}")
+    try:
+        sheet = pdf[page - 1]
+        points, height = sheet.get_size()
+        # A page may claim to be a kilometre high: bound the picture, not only its width.
+        scale = min(width / max(points, 1.0), 4 * width / max(height, 1.0))
+        picture = sheet.render(scale=scale).to_pil()
+    except pypdfium2.PdfiumError as error:
+        raise _damaged(name) from error
+    target = io.BytesIO()
+    picture.save(target, "PNG", compress_level=3)
+    return target.getvalue()
+
+
+def _open(content: bytes, name: str) -> pypdfium2.PdfDocument:
+    try:
+        return pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code == raw.FPDF_ERR_PASSWORD:
+            raise UnreadableDocument(
+                f"{name} is encrypted: password needed",
+                cause="Its author has locked it",
+                remedy="Save a copy without a password and add that",
+            ) from error
+        raise _damaged(name) from error
+
+
+def _damaged(name: str) -> UnreadableDocument:
+    return UnreadableDocument(
+        f"{name} is damaged",
+        cause="It ends early or is not a whole PDF, as after an interrupted download",
+        remedy="Fetch or export it again",
+    )
+
+
+def _page_text(pdf: pypdfium2.PdfDocument, number: int) -> str:
+    page = pdf[number]
+    try:
+        text = page.get_textpage()
+        try:
+            return str(text.get_text_bounded(errors="ignore"))
+        finally:
+            text.close()
+    finally:
+        page.close()
+
+
+def _title(text: str) -> str:
+    """The first line, when it looks like a heading rather than like the first words of a sentence."""
+    first, *rest = (line.strip() for line in lines_of(text) if line.strip())
+    looks = rest and len(first) <= _LONGEST_TITLE and first[:1].isupper() | first[:1].isdigit()
+    return first if looks and not first.endswith((".", ",", ";")) else ""
+
+
+def _spill(text: str, following: str) -> int:
+    """How many characters at the start of the next page finish this page's last sentence."""
+    last = text.rstrip()
+    if not last[-1:].isalnum() and last[-1:] not in (",", "-"):
+        return 0
+    if not following[:1].islower():
+        return 0
+    end = _SENTENCE_END.search(following, 0, _LONGEST_SPILL)
+    return end.end() if end else 0
+
+
+def _pages(count: int) -> str:
+    return f"{count} page" + ("" if count == 1 else "s")

@@ -1,0 +1,120 @@
+"""What a file is, from its content; its name decides only between kinds of text."""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal
+
+from petra.errors import UnreadableDocument
+
+Form = Literal["pdf", "text"]
+
+READABLE = "Petra reads PDF, Markdown, plain text and source code"
+
+# First bytes of files that people do have, so that the reason can name them.
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"RIFF", "a picture, sound or video"),
+    (b"OggS", "sound or video"),
+    (b"ID3", "sound"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a Windows program"),
+    (b"\xca\xfe\xba\xbe", "a compiled program"),
+    (b"SQLite format 3", "a SQLite database"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document"),
+)
+_OFFICE = ((b"word/", "a Word document"), (b"ppt/", "a PowerPoint document"), (b"xl/", "an Excel document"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd"})
+PROSE = frozenset({"", ".txt", ".text", ".rst", ".adoc", ".org", ".tex", ".log"})
+
+
+@dataclass(frozen=True)
+class Text:
+    """Decoded text and the media type that its name gives it."""
+
+    content: str
+    media_type: Literal["text/markdown", "text/plain", "text/x-source"]
+
+
+def form(head: bytes) -> Form:
+    """Whether this is a PDF or something that may be text. A PDF may have junk before its header."""
+    return "pdf" if b"%PDF-" in head[:1024] else "text"
+
+
+def read_text(content: bytes, name: str) -> Text:
+    """Decode a file. Raises UnreadableDocument when it is not text, or empty."""
+    if not content.strip(b" \t\r\n\f\0"):
+        raise UnreadableDocument(
+            f"{name} is empty", cause="There is no text in it", remedy="Choose a file with content"
+        )
+    suffix = PurePath(name).suffix.lower()
+    text = _decode(content)
+    if text is None or any(content.startswith(magic) for magic, _ in _MAGIC if not magic.isascii()):
+        raise UnreadableDocument(f"{name} is not text", cause=f"It is {_what(content)}", remedy=READABLE)
+    if suffix in MARKDOWN:
+        return Text(text, "text/markdown")
+    return Text(text, "text/plain" if suffix in PROSE else "text/x-source")
+
+
+def _what(content: bytes) -> str:
+    """Names a binary file for the person who chose it."""
+    if content.startswith(b"PK\x03\x04"):
+        for mark, kind in _OFFICE:
+            if mark in content[:8192]:
+                return f"{kind}: export it as PDF"
+        return "a ZIP archive: unpack it first"
+    return next((kind for magic, kind in _MAGIC if content.startswith(magic)), "binary data")
+
+
+def _decode(content: bytes) -> str | None:
+    """Text from bytes, or None when they are none.
+
+    Byte order marks first, then strict UTF-8, then UTF-16 by where its zero bytes stand, then UTF-8
+    with a few bad bytes, then Windows-1252 (which holds all that Latin-1 shows).
+    """
+    for mark, encoding in _BOMS:
+        if content.startswith(mark):
+            return _if_text(content.decode(encoding, errors="replace"))
+    if 0 not in content:
+        try:
+            return _if_text(content.decode("utf-8"))
+        except UnicodeDecodeError:
+            loose = content.decode("utf-8", errors="replace")
+            bad = loose.count("\ufffd")
+            if bad * 10 < sum(char > "\x7f" for char in loose):
+                return _if_text(loose)
+            return _if_text(content.decode("cp1252", errors="replace"))
+    sample = content[:4096]
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+        if zeros > len(sample) / 8 and others * 20 < zeros:
+            return _if_text(content.decode(encoding, errors="replace"))
+    return None
+
+
+def _if_text(text: str) -> str | None:
+    """The text, unless too many of its characters are ones that nobody types."""
+    sample = text[:20_000]
+    odd = sum(char == "\ufffd" or (char not in "\t\n\r\f\x1b" and _is_control(char)) for char in sample)
+    return text if odd * 50 <= len(sample) else None
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cn", "Co")
