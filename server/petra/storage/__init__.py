@@ -1,0 +1,1 @@
+"""Tables, queries, migrations, blobs and the job queue. Only this room knows SQL."""

@@ -1,0 +1,194 @@
+"""Blobs: the bytes of uploads, under generated ids. A person's file name never becomes a path."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+from petra.errors import NotFound, StorageError, TooLarge
+from petra.platform import sync_folder
+
+T = TypeVar("T")
+
+PIECE = 1024 * 1024
+"""Bytes written or read at once, in a thread."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was stored: bytes, and their SHA-256 in hex."""
+
+    size: int
+    sha256: str
+
+
+class Blobs(Protocol):
+    """A store of immutable files."""
+
+    async def put(self, upload_id: str, filename: str, chunks: AsyncIterator[bytes], limit: int) -> Stored:
+        """Store what `chunks` gives, durably: when this returns, it survives a power cut.
+
+        Whatever goes wrong, also in `chunks`, leaves nothing behind. Raises TooLarge past `limit` bytes
+        and StorageError when the disk is full. `filename` is for stores that give it back on download.
+        """
+
+    async def local_path(self, upload_id: str) -> Path:
+        """A file on this machine with the blob's bytes. Raises NotFound."""
+
+    async def open(self, upload_id: str) -> AsyncIterator[bytes]:
+        """The blob's bytes, in pieces. Raises NotFound before the first."""
+
+    async def delete(self, upload_id: str) -> None:
+        """Remove a blob; one that is already gone is fine."""
+
+
+class FileBlobs:
+    """Blobs in a folder: `<root>/<id>/blob`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def put(self, upload_id: str, filename: str, chunks: AsyncIterator[bytes], limit: int) -> Stored:
+        """See `Blobs.put`. The blob appears under its name only when all of it is on the disk."""
+        folder = self._folder(upload_id)
+        try:
+            file = await _whole(_create, folder)
+            try:
+                try:
+                    stored = await _receive(file, chunks, limit)
+                finally:
+                    await _whole(file.close)
+                await _whole(_publish, folder)
+            except BaseException:
+                await _whole(_remove, folder)
+                raise
+        except OSError as error:
+            raise StorageError(
+                f"{filename!r} could not be stored",
+                cause=error.strerror or str(error),
+                remedy=f"Make room on the disk of {self._root}, see that it can be written to, and "
+                "upload the file again",
+            ) from error
+        return stored
+
+    async def local_path(self, upload_id: str) -> Path:
+        """See `Blobs.local_path`."""
+        path = self._folder(upload_id) / BLOB
+        if not await asyncio.to_thread(path.is_file):
+            raise NotFound(
+                "The file is not in the store",
+                cause=f"{path} is missing",
+                remedy="Restore it from a backup, or upload the file again",
+            )
+        return path
+
+    async def open(self, upload_id: str) -> AsyncIterator[bytes]:
+        """See `Blobs.open`."""
+        return _pieces(await self.local_path(upload_id))
+
+    async def delete(self, upload_id: str) -> None:
+        """See `Blobs.delete`."""
+        await _whole(_remove, self._folder(upload_id))
+
+    async def sweep(self, known: Collection[str]) -> int:
+        """Remove what a crash left between a blob and its row, and return how much that was.
+
+        `known` are the ids that have rows. Only before the doors open: an upload that is arriving has
+        no row yet.
+        """
+        return await asyncio.to_thread(self._sweep, frozenset(known))
+
+    def _sweep(self, known: frozenset[str]) -> int:
+        if not self._root.is_dir():
+            return 0
+        left = [
+            folder
+            for folder in self._root.iterdir()
+            if _ID.fullmatch(folder.name) and folder.name not in known
+        ]
+        for folder in left:
+            _remove(folder)
+        return len(left)
+
+    def _folder(self, upload_id: str) -> Path:
+        if not _ID.fullmatch(upload_id):
+            raise ValueError("an upload id is 32 hexadecimal digits")
+        return self._root / upload_id
+
+
+BLOB = "blob"
+_PART = ".part"
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+async def _receive(file: BinaryIO, chunks: AsyncIterator[bytes], limit: int) -> Stored:
+    digest = hashlib.sha256()
+    size = 0
+    waiting = bytearray()
+
+    def write() -> None:
+        digest.update(waiting)
+        file.write(waiting)
+        waiting.clear()
+
+    def sync() -> None:
+        write()
+        file.flush()
+        os.fsync(file.fileno())
+
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(
+                f"The file is larger than {limit} bytes",
+                remedy="Upload a smaller file, or raise UPLOAD_LIMIT",
+            )
+        waiting += chunk
+        if len(waiting) >= PIECE:
+            await _whole(write)
+    await _whole(sync)
+    return Stored(size, digest.hexdigest())
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
+    finally:
+        await _whole(file.close)
+
+
+async def _whole(call: Callable[..., T], *args: Any) -> T:
+    """Run `call` in a thread and, when cancelled, wait for its end: clearing up comes after it."""
+    running = asyncio.ensure_future(asyncio.to_thread(call, *args))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+
+
+def _create(folder: Path) -> BinaryIO:
+    folder.mkdir(mode=0o700, parents=True)
+    return (folder / _PART).open("xb")
+
+
+def _publish(folder: Path) -> None:
+    (folder / _PART).replace(folder / BLOB)
+    sync_folder(folder)
+    sync_folder(folder.parent)
+
+
+def _remove(folder: Path) -> None:
+    for path in (folder / BLOB, folder / _PART):
+        path.unlink(missing_ok=True)
+    if folder.is_dir():
+        folder.rmdir()
+        sync_folder(folder.parent)

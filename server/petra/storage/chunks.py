@@ -1,0 +1,198 @@
+"""Chunks: the passages of a document, and what changed among them since a cache last looked.
+
+A chunk never changes and its id is never used again. Deleting one leaves a mark with its id and the
+revision, and nothing of its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from petra.storage.rows import BATCH, batches
+from petra.storage.tables import chunks, documents
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class NewChunk:
+    """A passage as the chunker makes it. `pages` and `lines` are first and last, from 1, inclusive.
+    `text_hash` is the SHA-256, in hex, of what is embedded: the header, a newline and the text."""
+
+    ordinal: int
+    header: str
+    text: str
+    pages: Span | None
+    lines: Span | None
+    text_hash: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A passage as it is stored."""
+
+    id: int
+    document_id: str
+    collection_id: str
+    revision: int
+    deleted_revision: int | None
+    ordinal: int
+    header: str
+    text: str
+    pages: Span | None
+    lines: Span | None
+    text_hash: str
+
+
+async def replace(
+    conn: AsyncConnection,
+    document_id: str,
+    collection_id: str,
+    new: Sequence[NewChunk],
+    revision: int,
+) -> list[int]:
+    """Make `new` the chunks of a document and return their ids, in the same order.
+
+    The old ones are deleted at the same `revision` (of `collections.bump`, in this transaction). Do it
+    in the transaction that makes the document ready: a cache that has passed this revision does not
+    look at these rows again.
+    """
+    await delete(conn, document_id, revision)
+    for some in batches(new):
+        await conn.execute(insert(chunks), [_row(document_id, collection_id, revision, c) for c in some])
+    ids = select(chunks.c.id).where(chunks.c.document_id == document_id, chunks.c.deleted_revision.is_(None))
+    return list(await conn.scalars(ids.order_by(chunks.c.id)))
+
+
+async def delete(conn: AsyncConnection, document_id: str, revision: int) -> None:
+    """Delete the chunks of a document, leaving marks."""
+    await conn.execute(
+        update(chunks)
+        .where(chunks.c.document_id == document_id, chunks.c.deleted_revision.is_(None))
+        .values(deleted_revision=revision, header="", text="", text_hash="")
+    )
+
+
+async def added_since(conn: AsyncConnection, collection_id: str, revision: int) -> list[Chunk]:
+    """Chunks that are alive and newer than `revision`, oldest first (0 gives all).
+
+    Together with `deleted_since`, in one `Database.read()`, it brings a cache from any revision to the
+    one that the collection has in that read.
+    """
+    found: list[Chunk] = []
+    after = (revision, _LAST_ID)
+    while True:
+        # Pages, because turning 100,000 rows into objects at once would hold the event loop.
+        page = (
+            select(chunks)
+            .where(
+                chunks.c.collection_id == collection_id,
+                chunks.c.deleted_revision.is_(None),
+                tuple_(chunks.c.revision, chunks.c.id) > after,
+            )
+            .order_by(chunks.c.revision, chunks.c.id)
+            .limit(BATCH)
+        )
+        rows = (await conn.execute(page)).mappings().all()
+        found += [_chunk(row) for row in rows]
+        if len(rows) < BATCH:
+            return found
+        after = (found[-1].revision, found[-1].id)
+
+
+async def deleted_since(conn: AsyncConnection, collection_id: str, revision: int) -> list[int]:
+    """Ids of the chunks that were deleted after `revision`; a cache may never have had some of them."""
+    query = select(chunks.c.id).where(
+        chunks.c.collection_id == collection_id, chunks.c.deleted_revision > revision
+    )
+    return list(await conn.scalars(query.order_by(chunks.c.id)))
+
+
+async def alive_ids(conn: AsyncConnection, collection_id: str) -> list[int]:
+    """Ids of all chunks of a collection that are alive, ascending."""
+    query = select(chunks.c.id).where(
+        chunks.c.collection_id == collection_id, chunks.c.deleted_revision.is_(None)
+    )
+    return list(await conn.scalars(query.order_by(chunks.c.id)))
+
+
+async def count(conn: AsyncConnection, collection_id: str) -> int:
+    """How many chunks of a collection are alive."""
+    query = (
+        select(func.count())
+        .select_from(chunks)
+        .where(chunks.c.collection_id == collection_id, chunks.c.deleted_revision.is_(None))
+    )
+    return await conn.scalar(query) or 0
+
+
+async def of_document(conn: AsyncConnection, document_id: str) -> list[Chunk]:
+    """The chunks of a document, in reading order."""
+    query = select(chunks).where(chunks.c.document_id == document_id, chunks.c.deleted_revision.is_(None))
+    rows = (await conn.execute(query.order_by(chunks.c.ordinal, chunks.c.id))).mappings()
+    return [_chunk(row) for row in rows]
+
+
+async def get_many(conn: AsyncConnection, ids: Sequence[int]) -> list[Chunk]:
+    """Those of `ids` whose document is alive and ready, in the order given.
+
+    This is the second check behind a search: what a cache still has but the rows no longer allow is
+    left out here.
+    """
+    found: dict[int, Chunk] = {}
+    for some in batches(list(dict.fromkeys(ids))):
+        query = (
+            select(chunks)
+            .join(documents, documents.c.id == chunks.c.document_id)
+            .where(
+                chunks.c.id.in_(some),
+                chunks.c.deleted_revision.is_(None),
+                documents.c.deleted_revision.is_(None),
+                documents.c.state == "ready",
+            )
+        )
+        rows = (await conn.execute(query)).mappings()
+        found |= {row["id"]: _chunk(row) for row in rows}
+    return [found[id] for id in dict.fromkeys(ids) if id in found]
+
+
+_LAST_ID = 2**63 - 1
+
+
+def _row(document_id: str, collection_id: str, revision: int, chunk: NewChunk) -> dict[str, Any]:
+    first_page, last_page = chunk.pages or (None, None)
+    first_line, last_line = chunk.lines or (None, None)
+    return {
+        "document_id": document_id,
+        "collection_id": collection_id,
+        "revision": revision,
+        "ordinal": chunk.ordinal,
+        "header": chunk.header,
+        "text": chunk.text,
+        "first_page": first_page,
+        "last_page": last_page,
+        "first_line": first_line,
+        "last_line": last_line,
+        "text_hash": chunk.text_hash,
+    }
+
+
+def _chunk(row: Any) -> Chunk:
+    return Chunk(
+        id=row["id"],
+        document_id=row["document_id"],
+        collection_id=row["collection_id"],
+        revision=row["revision"],
+        deleted_revision=row["deleted_revision"],
+        ordinal=row["ordinal"],
+        header=row["header"],
+        text=row["text"],
+        pages=None if row["first_page"] is None else (row["first_page"], row["last_page"]),
+        lines=None if row["first_line"] is None else (row["first_line"], row["last_line"]),
+        text_hash=row["text_hash"],
+    )

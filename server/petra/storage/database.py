@@ -1,0 +1,97 @@
+"""The database: one connection that writes, several that read, on SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiosqlite
+from sqlalchemy import make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from petra.storage import engines, faults, upgrade
+
+
+class Database:
+    """Open with `Database.open`. What was written survives a power cut once `write()` has returned."""
+
+    def __init__(self, url: URL, writer: AsyncEngine, readers: AsyncEngine) -> None:
+        self.url = url.render_as_string(hide_password=False)
+        self._url = url
+        self._writer = writer
+        self._readers = readers
+        self._turn = asyncio.Lock()
+        self._writing: asyncio.Task[Any] | None = None
+
+    @classmethod
+    async def open(cls, url: str) -> Database:
+        """Connect to `sqlite+aiosqlite:///file` or `postgresql+psycopg://…`, its tables up to date.
+
+        Raises StorageError, and has then changed nothing, when the database is newer than this program,
+        damaged or away.
+        """
+        parsed = make_url(url)
+        with faults.explained(parsed):
+            await asyncio.to_thread(upgrade.upgrade, parsed)
+            database = cls(parsed, engines.writer(parsed), engines.readers(parsed))
+            async with database.read(), database.write():
+                pass
+        return database
+
+    def __repr__(self) -> str:
+        return f"Database({self._url.render_as_string(hide_password=True)})"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one moment of the database, however many queries it is asked.
+
+        Keep it short: while it is open, the write-ahead log cannot be tidied. Raises StorageError.
+        """
+        with faults.explained(self._url):
+            async with self._readers.connect() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """The one connection that writes, for one transaction: committed on exit, rolled back on error.
+
+        Writers take turns, so keep it short and compute before. What it reads cannot change before it
+        commits. Raises StorageError.
+        """
+        task = asyncio.current_task()
+        if self._writing is task:
+            raise RuntimeError("write() inside write(): pass the connection on instead")
+        await self._turn.acquire()
+        self._writing = task
+        driver: Any = None
+        try:
+            with faults.explained(self._url):
+                async with self._writer.begin() as conn:
+                    driver = (await conn.get_raw_connection()).driver_connection
+                    yield conn
+        finally:
+            self._writing = None
+            await self._pass_on(driver)
+
+    async def _pass_on(self, driver: Any) -> None:
+        """Give the turn to the next writer.
+
+        SQLAlchemy closes a connection whose statement was cancelled, and aiosqlite's thread may still
+        be in that statement then. The next connection waits for it: SQLite must never have two that
+        write (see engines.py).
+        """
+        if not isinstance(driver, aiosqlite.Connection) or driver._running:
+            self._turn.release()
+            return
+        ended = asyncio.ensure_future(asyncio.to_thread(driver._thread.join))
+        ended.add_done_callback(lambda _: self._turn.release())
+        await asyncio.shield(ended)
+
+    async def close(self) -> None:
+        """Close every connection; the last one tidies the write-ahead log away."""
+        await self._readers.dispose()
+        async with self._turn:
+            await self._writer.dispose()

@@ -1,0 +1,85 @@
+"""What a database driver reports, in words that help."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from petra.errors import StorageError
+
+_FULL = ("disk is full", "disk i/o error", "no space left", "readonly database", "could not extend file")
+_DAMAGED = ("malformed", "not a database", "file is encrypted", "invalid page", "corrupt")
+_BUSY = ("database is locked", "database table is locked")
+
+
+@contextmanager
+def explained(url: URL) -> Iterator[None]:
+    """Turn an error of the database itself into a StorageError; an error in our use of it stays."""
+    try:
+        yield
+    except (IntegrityError, ProgrammingError):
+        raise
+    except (DBAPIError, sqlite3.DatabaseError, PoolTimeout) as error:
+        raise explain(error, url) from error
+
+
+def explain(error: Exception, url: URL) -> StorageError:
+    """The StorageError for a driver's error. The text of the error has no data of the statement."""
+    where = url.database if url.get_backend_name() == "sqlite" else f"{url.host}/{url.database}"
+    reported = str(error.orig if isinstance(error, DBAPIError) else error).strip() or type(error).__name__
+    lower = reported.lower()
+    if any(words in lower for words in _DAMAGED):
+        return damaged(where, reported)
+    if any(words in lower for words in _FULL):
+        return _retryable(
+            StorageError(
+                "Petra cannot save anything now",
+                cause=f"{where}: {reported}",
+                remedy="Make room on its disk and see that it can be written to, then try again",
+            )
+        )
+    if any(words in lower for words in _BUSY):
+        return _retryable(
+            StorageError(
+                "The database is in use by another program",
+                cause=f"{where}: {reported}",
+                remedy="Close the program that has it open, and try again",
+            )
+        )
+    remedy = (
+        "See that the folder exists and that the file can be read and written"
+        if url.get_backend_name() == "sqlite"
+        else "See that PostgreSQL is running and that DATABASE_URL is right, and try again"
+    )
+    return _retryable(
+        StorageError("The database does not answer", cause=f"{where}: {reported}", remedy=remedy)
+    )
+
+
+def damaged(where: str | None, reported: str) -> StorageError:
+    """The database file cannot be trusted."""
+    return StorageError(
+        "The database is damaged, and Petra has changed nothing in it",
+        cause=f"{where}: {reported}",
+        remedy="Stop Petra, move the file aside together with its -wal and -shm files, and put a backup in "
+        f"its place. Without a backup, `sqlite3 {where} .recover` saves what can still be read",
+    )
+
+
+def newer(where: str | None, revision: str, known: str) -> StorageError:
+    """The database was made by a later version of the program."""
+    return StorageError(
+        "The database is newer than this program",
+        cause=f"{where} is at revision {revision}, this program knows them up to {known}",
+        remedy="Install the newer version of Petra again, or restore a backup from before the upgrade",
+    )
+
+
+def _retryable(error: StorageError) -> StorageError:
+    error.retryable = True
+    return error
