@@ -7,7 +7,7 @@ shows the parts; an answer that nobody follows any more is cancelled after a sho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
@@ -102,7 +102,7 @@ class Assistant:
                 conversation = await conversations.create(conn, identity.user_id, title)
             leaf = await conversations.latest(conn, conversation.id)
             question = await conversations.add_message(
-                conn, conversation.id, "user", request.question, parent_id=leaf and leaf.id
+                conn, conversation.id, "user", request.question, parent_id=leaf.id if leaf else None
             )
             answer = await conversations.add_message(
                 conn, conversation.id, "assistant", "", parent_id=question.id, state="streaming"
@@ -122,7 +122,7 @@ class Assistant:
 
     async def follow(
         self, identity: Identity, answer_id: str, after_seq: int = -1
-    ) -> AsyncIterator[StreamItem]:
+    ) -> AsyncGenerator[StreamItem]:
         """The parts after `after_seq`, as they are committed, up to and including `done`.
 
         Raises NotFound for an answer that is not this person's.
@@ -198,7 +198,7 @@ class Assistant:
     async def _recorded(self, identity: Identity, answer_id: str, after_seq: int) -> list[StreamItem]:
         async with self._db.read() as conn:
             message = await conversations.get_message(conn, answer_id)
-            conversation = message and await conversations.get(conn, message.conversation_id)
+            conversation = await conversations.get(conn, message.conversation_id) if message else None
             if conversation is None or conversation.user_id != identity.user_id:
                 raise NotFound("There is no such answer")
             rows = await conversations.parts_after(conn, answer_id, after_seq)

@@ -6,7 +6,7 @@ A part is shown only after it is committed, so a reload or a crash loses no text
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from petra.messages import Done, Part, StreamItem, Text, to_wire
 from petra.storage import conversations
@@ -75,7 +75,7 @@ class AnswerStream:
             self._finished = True
             self._committed.notify_all()
 
-    async def follow(self, after_seq: int) -> AsyncIterator[StreamItem]:
+    async def follow(self, after_seq: int = -1) -> AsyncGenerator[StreamItem]:
         """Committed parts with `seq` above `after_seq`, then new ones as they are committed."""
         self._followers += 1
         if self._timer:

@@ -1,0 +1,72 @@
+from dataclasses import dataclass
+
+import pytest
+
+from petra.assistant.prompt import SYSTEM, Turn, build, place, question_message
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """As much of a search passage as the prompt looks at."""
+
+    text: str
+    document: str = "lecture.pdf"
+    header: str = ""
+    pages: tuple[int, int] | None = (3, 3)
+    lines: tuple[int, int] | None = None
+
+
+def layout(passages=(), turns=(), *, context=1000, budget=1000, tokens=100, question="Why?"):
+    return build(
+        question,
+        list(passages),
+        list(turns),
+        passage_tokens=[tokens] * len(passages),
+        turn_tokens=[tokens] * len(turns),
+        fixed_tokens=200,
+        context=context,
+        passage_budget=budget,
+    )
+
+
+def test_the_order_is_system_history_passages_question():
+    prompt = layout([Quoted("Paging avoids holes.")], [Turn("Earlier question", "Earlier answer")])
+    roles = [message.role for message in prompt.messages]
+    assert roles == ["system", "user", "assistant", "user"]
+    assert prompt.messages[0].content == SYSTEM
+    last = prompt.messages[-1].content
+    assert last.index("Paging avoids holes.") < last.index("Question: Why?")
+    assert last.endswith("Question: Why?")
+
+
+def test_a_follow_up_starts_with_the_bytes_of_the_turn_before():
+    first = layout([Quoted("Paging avoids holes.")], question="What is paging for?")
+    follow_up = layout(turns=[Turn(first.question, "It avoids holes [1].")], question="And why?")
+    assert follow_up.messages[:2] == first.messages
+
+
+@pytest.mark.parametrize(
+    ("budget", "context", "expected"),
+    [(1000, 1000, 8), (350, 1000, 3), (10, 1000, 1), (1000, 500, 3), (1000, 250, 0)],
+)
+def test_passages_fill_at_most_the_budget_and_the_context(budget, context, expected):
+    prompt = layout([Quoted(f"fact {n}") for n in range(9)], budget=budget, context=context)
+    assert [p.text for p in prompt.passages] == [f"fact {n}" for n in range(expected)]
+
+
+def test_the_oldest_turns_are_left_out_whole_and_counted():
+    turns = [Turn(f"q{n}", f"a{n}") for n in range(5)]
+    prompt = layout([Quoted("fact")], turns, context=500)
+    assert prompt.turns_left_out == 3
+    assert [message.content for message in prompt.messages[1:5]] == ["q3", "a3", "q4", "a4"]
+
+
+def test_a_place_is_said_in_words():
+    assert place(Quoted("x", pages=(3, 3))) == "lecture.pdf, page 3"
+    assert place(Quoted("x", pages=(3, 4))) == "lecture.pdf, pages 3–4"
+    assert place(Quoted("x", "a.py", pages=None, lines=(1, 9))) == "a.py, lines 1–9"
+
+
+def test_a_selection_is_quoted_with_its_file():
+    message = question_message("What is this?", [], "int x;", "lab.c")
+    assert message == "Selected text from lab.c:\nint x;\n\nQuestion: What is this?"
