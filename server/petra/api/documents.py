@@ -1,0 +1,162 @@
+"""The caller's files: lists, text, pictures of pages, the bytes, and removing one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import hdrs, web
+
+from petra.access import Action, authorize
+from petra.api import passages, query
+from petra.api.keys import BLOBS, DB, EXTRACTOR, INGEST
+from petra.api.routes import Route, identity, route
+from petra.api.scope import readable
+from petra.errors import BadRequest, NotFound
+from petra.storage import chunks, collections, documents
+from petra.storage.documents import Document
+
+WIDEST = 2400
+"""Pixels a picture of a page may be wide."""
+
+PDF = "application/pdf"
+FILE_POLICY = "default-src 'none'; sandbox"
+"""For the person's own bytes: nothing in them runs or loads anything."""
+
+PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+"""The same for PDF; a browser's own viewer does not work in a sandbox."""
+
+
+async def list_collections(request: web.Request) -> web.Response:
+    """The caller's collections."""
+    mine = await readable(request.app[DB], identity(request), None)
+    local = identity(request).local
+    return web.json_response(
+        [
+            {"id": item.id, "name": item.name, "revision": item.revision}
+            | ({"root": item.root} if local else {})
+            for item in mine
+        ]
+    )
+
+
+async def list_documents(request: web.Request) -> web.Response:
+    """The documents of `?collection=`, or of all collections."""
+    scope = await readable(request.app[DB], identity(request), query.text(request, "collection"))
+    async with request.app[DB].read() as conn:
+        found = [(item.name, await documents.list_in(conn, item.id)) for item in scope]
+    return web.json_response([_view(document, name) for name, some in found for document in some])
+
+
+async def read(request: web.Request) -> web.Response:
+    """One document."""
+    document = await _document(request, "read_document")
+    async with request.app[DB].read() as conn:
+        collection = await collections.get(conn, document.collection_id)
+    return web.json_response(_view(document, collection.name if collection else ""))
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Take a document out of its collection, its upload with it."""
+    document = await _document(request, "delete_document")
+    await request.app[INGEST].remove_document(identity(request).user_id, document.id)
+    return web.Response(status=204)
+
+
+async def text(request: web.Request) -> web.Response:
+    """The text of `?page=`, of the lines `?from=` to `?to=`, or all of it, as it was indexed."""
+    document = await _document(request, "read_document")
+    async with request.app[DB].read() as conn:
+        parts = await chunks.of_document(conn, document.id)
+    if "page" in request.query:
+        page = query.whole_number(request, "page", 1, least=1)
+        return web.json_response({"text": passages.page_text(parts, page), "pages": [page, page]})
+    if "from" in request.query:
+        first = query.whole_number(request, "from", 1, least=1)
+        last = query.whole_number(request, "to", first, least=first)
+        return web.json_response({"text": passages.line_text(parts, first, last), "lines": [first, last]})
+    return web.json_response({"text": passages.joined([part.text for part in parts])})
+
+
+async def page_picture(request: web.Request) -> web.Response:
+    """One page of a PDF as PNG, drawn in a limited child."""
+    document = await _document(request, "read_document")
+    given = request.match_info["n"]
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 8 else 0
+    width = query.whole_number(request, "width", 900, least=50, most=WIDEST)
+    if document.media_type != PDF or not 1 <= number <= (document.pages or number):
+        raise NotFound(f"There is no page {given[:20]} to draw", remedy="Ask for its text instead")
+    path = await _path(request, document)
+    picture = await request.app[EXTRACTOR].render_page(path, document.title, number, width)
+    return web.Response(
+        body=picture, content_type="image/png", headers={hdrs.CACHE_CONTROL: "private, max-age=86400"}
+    )
+
+
+async def file(request: web.Request) -> web.StreamResponse:
+    """The bytes as they were given. Anything but a PDF is plain text, whatever it calls itself."""
+    document = await _document(request, "read_document")
+    is_pdf = document.media_type == PDF
+    return web.FileResponse(
+        await _path(request, document),
+        headers={
+            hdrs.CONTENT_TYPE: PDF if is_pdf else "text/plain; charset=utf-8",
+            hdrs.CONTENT_DISPOSITION: f"inline; filename*=UTF-8''{quote(document.title, safe='')}",
+            "Content-Security-Policy": PDF_POLICY if is_pdf else FILE_POLICY,
+            hdrs.CACHE_CONTROL: "private, no-cache",
+        },
+    )
+
+
+async def _document(request: web.Request, action: Action) -> Document:
+    async with request.app[DB].read() as conn:
+        document = await documents.get(conn, request.match_info["id"])
+    if document is None:
+        raise NotFound("There is no such document", remedy="It may have been removed")
+    authorize(identity(request), action, document)
+    return document
+
+
+async def _path(request: web.Request, document: Document) -> Path:
+    """The file behind a document. One of this machine's folders is opened only for its own clients."""
+    if document.upload_id:
+        return await request.app[BLOBS].local_path(document.upload_id)
+    async with request.app[DB].read() as conn:
+        collection = await collections.get(conn, document.collection_id)
+    if not identity(request).local or collection is None or collection.root is None:
+        raise NotFound(
+            "The page shows only the text of files from a folder",
+            cause="Files of this machine are opened only by programs on it",
+            remedy=f"Open {document.path} yourself, or upload it",
+        )
+    path = Path(collection.root) / document.path
+    if ".." in Path(document.path).parts:
+        raise BadRequest("The document's path leaves its folder")
+    return path
+
+
+def _view(document: Document, collection: str) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "name": document.title,
+        "path": document.path,
+        "collection": collection,
+        "state": document.state,
+        "reason": document.reason,
+        "pages": document.pages,
+        "size": document.size,
+        "media_type": document.media_type,
+        "created_at": document.created_at,
+    }
+
+
+ROUTES: tuple[Route, ...] = (
+    route("GET", "/api/v1/collections", "read_collection", list_collections),
+    route("GET", "/api/v1/documents", "read_collection", list_documents),
+    route("GET", "/api/v1/documents/{id}", "read_document", read),
+    route("DELETE", "/api/v1/documents/{id}", "delete_document", remove),
+    route("GET", "/api/v1/documents/{id}/text", "read_document", text),
+    route("GET", "/api/v1/documents/{id}/pages/{n}.png", "read_document", page_picture),
+    route("GET", "/api/v1/documents/{id}/file", "read_document", file),
+)

@@ -1,0 +1,45 @@
+"""The parts that handlers use, under the typed keys by which the application holds them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from petra.access import Identity, Presence, Tokens
+from petra.api.listening import Listening
+
+if TYPE_CHECKING:
+    from petra.assistant.assistant import Assistant
+    from petra.inference.supervisor import Supervisor
+    from petra.knowledge.extract.extractor import Extractor
+    from petra.knowledge.ingest import Ingest
+    from petra.knowledge.search import Searcher
+    from petra.settings import Settings
+    from petra.storage.blobs import Blobs
+    from petra.storage.database import Database
+    from petra.storage.job_runner import JobRunner
+
+ADDING: web.AppKey[asyncio.Lock] = web.AppKey("adding")
+"""Held while an upload becomes a document, so that two of the same bytes become one."""
+
+ASSISTANT: web.AppKey[Assistant] = web.AppKey("assistant")
+BLOBS: web.AppKey[Blobs] = web.AppKey("blobs")
+DB: web.AppKey[Database] = web.AppKey("db")
+EXTRACTOR: web.AppKey[Extractor] = web.AppKey("extractor")
+INGEST: web.AppKey[Ingest] = web.AppKey("ingest")
+JOBS: web.AppKey[JobRunner] = web.AppKey("jobs")
+LISTENING = web.AppKey("listening", Listening)
+PAGE: web.AppKey[Path | None] = web.AppKey("page")
+PRESENCE = web.AppKey("presence", Presence)
+SEARCHER: web.AppKey[Searcher] = web.AppKey("searcher")
+SETTINGS: web.AppKey[Settings] = web.AppKey("settings")
+SOCKETS: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("sockets")
+"""Every open WebSocket, to close when the server leaves."""
+
+SUPERVISOR: web.AppKey[Supervisor] = web.AppKey("supervisor")
+TOKENS = web.AppKey("tokens", Tokens)
+
+IDENTITY = web.RequestKey("identity", Identity)

@@ -1,0 +1,54 @@
+"""How a handler becomes a route: none without the action that `authorize` is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from petra.access import Action, Identity, authorize
+from petra.api.authenticate import authenticate
+from petra.api.keys import IDENTITY, PRESENCE
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method, a path and its handler; `action` is None only for what anybody may fetch."""
+
+    method: str
+    path: str
+    action: Action | None
+    handler: Handler
+
+
+def route(method: str, path: str, action: Action | None, handler: Handler) -> Route:
+    """A route whose handler runs after its caller was known and asked about."""
+    return Route(method, path, action, handler)
+
+
+def register(app: web.Application, routes: Iterable[Route]) -> None:
+    """Add `routes` to `app`, each behind its guard."""
+    for item in routes:
+        app.router.add_route(item.method, item.path, _guarded(item))
+
+
+def _guarded(item: Route) -> Handler:
+    """Know the caller and ask about the role and the door; objects are asked about in the handler."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        if item.action is None:
+            return await item.handler(request)
+        request[IDENTITY] = authenticate(request)
+        authorize(request[IDENTITY], item.action)
+        with request.app[PRESENCE].session("http"):
+            return await item.handler(request)
+
+    return guarded
+
+
+def identity(request: web.Request) -> Identity:
+    """Who sent this request. KeyError on a public route."""
+    return request[IDENTITY]

@@ -1,0 +1,226 @@
+"""Taking a file: streamed to its blob, never held in memory, and one document however often it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import unicodedata
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+from aiohttp import BodyPartReader, MultipartReader, hdrs, web
+
+from petra.access import Identity, authorize
+from petra.api.failures import UnsupportedMediaType
+from petra.api.keys import ADDING, BLOBS, DB, INGEST, JOBS, SETTINGS
+from petra.api.routes import Route, identity, route
+from petra.errors import BadRequest, TooLarge
+from petra.storage import chunks, collections, documents, jobs, uploads
+from petra.storage.blobs import Stored
+from petra.storage.collections import Collection
+from petra.storage.documents import Document
+
+UPLOADS = "Uploads"
+"""The collection of a file that names none."""
+
+PARTS = 16
+"""Parts of one form; a form of ten thousand is an attack."""
+
+FIELD_LIMIT = 1024
+PATIENCE = 15.0
+"""Seconds an upload waits for its text, so that the reply can show the beginning of it."""
+
+EXCERPT = 300
+READ_DEADLINE = 60.0
+"""Seconds of silence in the middle of an upload after which it is given up."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """A blob that is durable and not yet a document."""
+
+    upload_id: str
+    filename: str
+    media_type: str
+    stored: Stored
+    collection: str
+
+
+async def upload(request: web.Request) -> web.Response:
+    """Store the `file` of a form and make it a document of its collection."""
+    caller = identity(request)
+    limit = request.app[SETTINGS].upload_limit
+    if (request.content_length or 0) > limit + PARTS * FIELD_LIMIT:
+        raise too_large(limit)
+    received = await _receive(request, limit)
+    # The bytes are safe: from here on a client that goes away must not leave half of a document.
+    document, job_id, new = await asyncio.shield(_document(request, caller, received))
+    document = await _settled(request, document)
+    async with request.app[DB].read() as conn:
+        collection = await collections.get(conn, document.collection_id)
+        passages = await chunks.of_document(conn, document.id) if document.state == "ready" else []
+    return web.json_response(
+        {
+            "document_id": document.id,
+            "name": document.title,
+            "size": document.size,
+            "media_type": document.media_type,
+            "job_id": job_id,
+            "collection": collection.name if collection else None,
+            "excerpt": passages[0].text[:EXCERPT] if passages else None,
+            "state": document.state,
+            "reason": document.reason,
+        },
+        status=201 if new else 200,
+    )
+
+
+async def _receive(request: web.Request, limit: int) -> Received:
+    """Read the form. Whatever is wrong with it, no blob is left behind."""
+    if request.content_type != "multipart/form-data":
+        raise UnsupportedMediaType(
+            "An upload is a form with a file",
+            cause=f"The body is {request.content_type}",
+            remedy="Send multipart/form-data with a field `file`",
+        )
+    blobs = request.app[BLOBS]
+    upload_id, collection = uuid4().hex, UPLOADS
+    file: tuple[str, str, Stored] | None = None
+    try:
+        async for number, part in _parts(await request.multipart()):
+            if number >= PARTS:
+                raise TooLarge(f"The form has more than {PARTS} parts", remedy="Send one file at a time")
+            if part.name == "file" and file is None:
+                name, kind = safe_name(part.filename or ""), _media_type(part)
+                file = name, kind, await blobs.put(upload_id, name, _pieces(part), limit)
+            elif part.name == "collection":
+                collection = await _field(part) or UPLOADS
+            else:
+                raise BadRequest(
+                    f"The form has a part {part.name!r}",
+                    remedy="Send one `file`, and if you like a `collection`",
+                )
+        if file is None:
+            raise BadRequest("The form has no file", remedy="Send a field `file`")
+    except BaseException as error:
+        await asyncio.shield(blobs.delete(upload_id))
+        if isinstance(error, TooLarge):
+            raise too_large(limit) if file is None else error from error
+        if isinstance(error, ValueError):
+            raise BadRequest("The form cannot be read", cause=str(error)) from error
+        if isinstance(error, TimeoutError):
+            raise BadRequest("The upload stopped half-way", remedy="Send the file again") from error
+        raise
+    return Received(upload_id, file[0], file[1], file[2], collection)
+
+
+async def _parts(reader: MultipartReader) -> AsyncIterator[tuple[int, BodyPartReader]]:
+    number = 0
+    while (part := await asyncio.wait_for(reader.next(), READ_DEADLINE)) is not None:
+        if not isinstance(part, BodyPartReader):
+            raise ValueError("a form inside the form")
+        yield number, part
+        number += 1
+
+
+async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
+    if part.headers.get(hdrs.CONTENT_ENCODING) or part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING):
+        raise ValueError("an encoded part")
+    while piece := await asyncio.wait_for(part.read_chunk(64 * 1024), READ_DEADLINE):
+        yield piece
+
+
+async def _field(part: BodyPartReader) -> str:
+    content = b""
+    async for piece in _pieces(part):
+        content += piece
+        if len(content) > FIELD_LIMIT:
+            raise ValueError(f"the field {part.name!r} is too long")
+    text = content.decode("utf-8").strip()
+    if any(unicodedata.category(char) == "Cc" for char in text):
+        raise ValueError(f"the field {part.name!r} has control characters")
+    return text
+
+
+async def _document(
+    request: web.Request, caller: Identity, received: Received
+) -> tuple[Document, int | None, bool]:
+    """The document of these bytes, its job, and whether it is new; a second blob of them goes again."""
+    app = request.app
+    stored = received.stored
+    async with app[ADDING]:
+        collection = await _collection(request, caller, received.collection)
+        async with app[DB].read() as conn:
+            known = await documents.by_sha256(conn, collection.id, stored.sha256)
+            recent = await jobs.list_for(conn, caller.user_id)
+        if known and known.state != "failed":
+            await app[BLOBS].delete(received.upload_id)
+            return known, next((job.id for job in recent if job.document_id == known.id), None), False
+        if known:
+            # What failed may work now: with another model, or after an update.
+            await app[INGEST].remove_document(caller.user_id, known.id)
+        async with app[DB].write() as conn:
+            row = await uploads.add(
+                conn,
+                id=received.upload_id,
+                owner_id=caller.user_id,
+                filename=received.filename,
+                size=stored.size,
+                sha256=stored.sha256,
+                media_type=received.media_type,
+            )
+        document, job = await app[INGEST].add_upload(caller.user_id, row, collection.id)
+        return document, job.id, True
+
+
+async def _collection(request: web.Request, caller: Identity, name: str) -> Collection:
+    async with request.app[DB].write() as conn:
+        found = await collections.by_name(conn, caller.user_id, name)
+        if found is None:
+            return await collections.create(conn, caller.user_id, name)
+    authorize(caller, "upload", found)
+    if found.root is not None:
+        raise BadRequest(
+            f"{name} mirrors a folder", cause="Its files are what the folder holds", remedy="Choose another"
+        )
+    return found
+
+
+async def _settled(request: web.Request, document: Document) -> Document:
+    """The document once it is ready or has failed, or as it is when patience ends."""
+    deadline = time.monotonic() + PATIENCE
+    request.app[JOBS].wake()
+    while document.state not in ("ready", "failed") and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+        async with request.app[DB].read() as conn:
+            document = await documents.get(conn, document.id) or document
+    return document
+
+
+def safe_name(name: str) -> str:
+    """What is shown as the name of an upload: its last component, without what cannot be seen."""
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
+    seen = "".join(char for char in last if unicodedata.category(char) not in ("Cc", "Cs", "Cf"))
+    return seen.strip()[-200:] or "upload"
+
+
+def _media_type(part: BodyPartReader) -> str:
+    """What the client says the file is; only shown, the content decides."""
+    given = part.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    return (
+        given if re.fullmatch(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}", given) else "application/octet-stream"
+    )
+
+
+def too_large(limit: int) -> TooLarge:
+    """The error for a file over the limit."""
+    return TooLarge(
+        f"The file is larger than {limit / 1_048_576:.0f} MiB",
+        cause="UPLOAD_LIMIT is the largest upload this server takes",
+        remedy="Split the file, or raise UPLOAD_LIMIT",
+    )
+
+
+ROUTES: tuple[Route, ...] = (route("POST", "/upload", "upload", upload),)

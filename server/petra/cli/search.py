@@ -1,0 +1,42 @@
+"""`petra search`: the passages that fit best, without a model writing anything."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from petra.cli.client import connect
+from petra.cli.indexing import index
+from petra.cli.show import line, place, shortened
+
+HELP = "find passages in your files"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to look for and where."""
+    parser.add_argument("query")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--in", dest="path", metavar="PATH", type=Path, help="a file or folder; indexed first")
+    where.add_argument("--collection", metavar="NAME", help="a collection that is indexed already")
+    parser.add_argument("-k", type=int, metavar="N", help="how many passages")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search and print."""
+    client = connect(args)
+    collection, path = args.collection, None
+    if args.path:
+        indexed = index(client, args.path)
+        collection, path = indexed.collection, indexed.path
+    found = client.get("/api/v1/search", q=args.query, k=args.k, collection=collection, path=path)
+    if args.json:
+        line(json.dumps(found, ensure_ascii=False))
+        return 0
+    if not found["passages"]:
+        line("Nothing was found.")
+    for number, item in enumerate(found["passages"], 1):
+        line(f"{number}. {item['path']}{place(item)}  ({item['score']:.2f})")
+        line(f"   {shortened(item['text'], 160)}")
+    return 0

@@ -1,0 +1,58 @@
+"""What the shell prints: plain words, without what could command a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, TextIO
+
+STEP = 0.1
+"""Seconds between two redraws of a progress line."""
+
+
+def clean(text: str) -> str:
+    """Text for a terminal: documents and models may hold escape sequences, which would be obeyed."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
+
+
+def line(text: str = "", *, to: TextIO | None = None) -> None:
+    """Print one line."""
+    print(clean(text), file=to or sys.stdout, flush=True)
+
+
+def place(item: dict[str, Any]) -> str:
+    """Where in its document a source or passage is: `, page 3`, `, lines 10–20` or nothing."""
+    for name in ("page", "line"):
+        span = item.get(f"{name}s")
+        if span:
+            first, last = span
+            return f", {name} {first}" if first == last else f", {name}s {first}–{last}"
+    return ""
+
+
+def shortened(text: str, width: int = 100) -> str:
+    """The beginning of a text on one line."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else flat[: width - 1].rstrip() + "…"
+
+
+class Progress:
+    """One line on stderr that says what is going on and goes away; silent when nobody watches."""
+
+    def __init__(self) -> None:
+        self._visible = sys.stderr.isatty()
+        self._shown = ""
+        self._at = 0.0
+
+    def show(self, text: str) -> None:
+        """Replace what is shown."""
+        now = time.monotonic()
+        if self._visible and text != self._shown and now - self._at > STEP:
+            self._at, self._shown = now, text
+            print(f"\r\033[K{clean(text)}", end="", file=sys.stderr, flush=True)  # noqa: T201
+
+    def clear(self) -> None:
+        """Take it away before something else is printed."""
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)  # noqa: T201
+            self._shown = ""
