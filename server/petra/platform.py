@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 
 WINDOWS = sys.platform == "win32"
+TIME_SIGNALS = frozenset() if WINDOWS else frozenset({signal.SIGXCPU, signal.SIGALRM})
+"""Ends of a process that `limit_time` stopped."""
 
 
 def checkout_root() -> Path | None:
@@ -101,6 +103,46 @@ def die_first() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     except OSError:
         return
+
+
+def minimal_environment() -> dict[str, str]:
+    """What a child needs of the environment so that it can start at all: nothing, but for Windows."""
+    return {name: os.environ[name] for name in ("SYSTEMROOT",) if WINDOWS and name in os.environ}
+
+
+def limit_process(*, memory: int, open_files: int) -> None:
+    """Bound what this process can take: `memory` in bytes of address space, `open_files`; it can write
+    no file and leave no core. What a system does not know (macOS: address space; Windows: all) is left
+    to the deadline of its parent."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for kind, limit in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_NOFILE, open_files),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        try:
+            resource.setrlimit(kind, (limit, limit))
+        except (ValueError, OSError):
+            continue
+
+
+def limit_time(seconds: float) -> None:
+    """Let this process live for so many more seconds, of the clock and of the CPU; 0 lifts the limit.
+    It ends without a word, so it also ends when its parent did and nobody else watches it."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    spent = usage.ru_utime + usage.ru_stime
+    soft = int(spent + seconds) + 1 if seconds else hard
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
 def kill(pid: int) -> None:

@@ -94,7 +94,9 @@ def _atoms(block: Block, count_tokens: CountTokens, room: int) -> list[_Atom]:
         words = _words(block.text, start, end)
         word_counts = count_tokens([block.text[a:b] for a, b in words])
         for (a, b), cost in zip(words, word_counts, strict=True):
-            atoms += _halved(block.text, _Atom(a, b, level if a == start else _WORD, cost), count_tokens, room)
+            atoms += _halved(
+                block.text, _Atom(a, b, level if a == start else _WORD, cost), count_tokens, room
+            )
     return atoms
 
 

@@ -12,7 +12,7 @@ from pypdfium2 import raw
 
 from petra.errors import BadRequest, UnreadableDocument
 from petra.knowledge.blocks import Block
-from petra.knowledge.hygiene import clean, lines_of, unwrap, without_running_lines
+from petra.knowledge.hygiene import lines_of, unwrap, without_running_lines
 
 _SENTENCE_END = re.compile(r"[.!?。！？][\"'”’)\]]*(?=\s|$)")
 _LONGEST_SPILL = 600
@@ -25,7 +25,6 @@ class Document:
 
     blocks: list[Block]
     pages: int
-    title: str | None
     notice: str | None
 
 
@@ -43,11 +42,11 @@ def read(content: bytes, name: str, *, page_limit: int, text_limit: int) -> Docu
             text = _page_text(pdf, number)
         except pypdfium2.PdfiumError:
             text, bad = "", bad + 1
+        texts.append(text[: text_limit - size])
         size += len(text)
         if size > text_limit:
-            count = number
+            count = number + 1
             break
-        texts.append(text)
     if bad and bad == len(texts):
         raise _damaged(name)
     if not any(text.strip() for text in texts):
@@ -61,11 +60,9 @@ def read(content: bytes, name: str, *, page_limit: int, text_limit: int) -> Docu
         notices.append(f"Only the first {count} of {_pages(total)} were read")
     if bad:
         notices.append(f"{_pages(bad)} could not be read")
-    title = clean(pdf.get_metadata_value("Title")).strip()
     return Document(
         blocks=page_blocks(without_running_lines(texts)),
         pages=total,
-        title=title[:200] or None,
         notice="; ".join(notices) or None,
     )
 

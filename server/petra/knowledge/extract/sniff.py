@@ -60,12 +60,12 @@ def form(head: bytes) -> Form:
 
 def read_text(content: bytes, name: str) -> Text:
     """Decode a file. Raises UnreadableDocument when it is not text, or empty."""
-    if not content.strip(b" \t\r\n\f\0"):
+    suffix = PurePath(name).suffix.lower()
+    text = _decode(content) if content.strip(b"\0") else ""
+    if text is not None and not text.strip(" \t\r\n\f\ufeff"):
         raise UnreadableDocument(
             f"{name} is empty", cause="There is no text in it", remedy="Choose a file with content"
         )
-    suffix = PurePath(name).suffix.lower()
-    text = _decode(content)
     if text is None or any(content.startswith(magic) for magic, _ in _MAGIC if not magic.isascii()):
         raise UnreadableDocument(f"{name} is not text", cause=f"It is {_what(content)}", remedy=READABLE)
     if suffix in MARKDOWN:
