@@ -1,0 +1,105 @@
+import { type RefObject, useCallback, useRef, useState } from "react";
+import { ChooseFiles } from "../documents/ChooseFiles";
+import { isWorking, plural } from "../documents/describe";
+import type { Readiness } from "../model/readiness";
+import { Notice } from "../Notice";
+import { type DocumentView, noServer } from "../server/api";
+import { Composer } from "./Composer";
+import { TurnView } from "./TurnView";
+import { current, type Turn } from "./turns";
+import { useFollowing } from "./useFollowing";
+import type { ThreadControls } from "./useThread";
+import { Welcome } from "./Welcome";
+
+interface Props {
+  input: RefObject<HTMLTextAreaElement | null>;
+  conversation: ThreadControls;
+  documents: readonly DocumentView[];
+  loaded: boolean;
+  /** Files on their way to the server. */
+  sending: number;
+  model: Readiness;
+  add: (files: readonly File[]) => void;
+}
+
+const EVERYTHING = "";
+
+/** The conversation and the question box. */
+export function Ask({ input, conversation, documents, loaded, sending, model, add }: Props) {
+  const { thread, link, ask, stop } = conversation;
+  const [scope, setScope] = useState(EVERYTHING);
+  const [refused, setRefused] = useState(false);
+  const pane = useRef<HTMLDivElement>(null);
+  const newest = thread.turns.at(-1);
+  useFollowing(pane, newest?.text, newest?.ref);
+
+  const collections = [...new Set(documents.map((one) => one.collection))].sort();
+  const ready = documents.filter((one) => one.state === "ready").length;
+  const working = documents.filter(isWorking).length + sending;
+  const nothing = loaded && ready + working === 0;
+
+  const send = (question: string): boolean => {
+    setRefused(nothing);
+    if (nothing) return false;
+    ask(question, scope && collections.includes(scope) ? [scope] : undefined);
+    return true;
+  };
+  const retry = useCallback(
+    (turn: Turn) => ask(turn.question, undefined, turn.text ? undefined : turn.ref),
+    [ask],
+  );
+
+  return (
+    <main className="ask">
+      <div className="pane" ref={pane}>
+        <div className="column">
+          {thread.turns.length === 0 && !conversation.error && (
+            <Welcome ready={ready} working={working} loaded={loaded} add={add} />
+          )}
+          {thread.turns.map((turn) => (
+            <TurnView
+              key={turn.ref}
+              turn={turn}
+              newest={turn === newest}
+              linkLost={link === "lost"}
+              retry={retry}
+            />
+          ))}
+          {conversation.error && <Notice error={conversation.error} />}
+        </div>
+      </div>
+      <div className="foot column">
+        {refused && nothing && (
+          <Notice
+            tone="calm"
+            error={{
+              what: "There is nothing to answer from yet",
+              cause: "",
+              remedy: "Add a file first; your question stays in the box",
+            }}
+          >
+            <ChooseFiles add={add}>Choose files</ChooseFiles>
+          </Notice>
+        )}
+        {link === "lost" && !current(thread) && <Notice tone="calm" error={noServer} />}
+        {link !== "lost" && model.notice && <Notice error={model.notice} tone={model.tone} />}
+        {ready > 0 && working > 0 && (
+          <p className="hint">{plural(working, "document")} still being read: answers cannot use it all yet.</p>
+        )}
+        <Composer input={input} busy={current(thread) !== undefined} send={send} stop={stop}>
+          {collections.length > 1 && (
+            <label className="scope">
+              <span className="hidden">Search in</span>
+              <select value={scope} onChange={(event) => setScope(event.target.value)}>
+                <option value={EVERYTHING}>All documents</option>
+                {collections.map((name) => (
+                  <option key={name}>{name}</option>
+                ))}
+              </select>
+            </label>
+          )}
+        </Composer>
+      </div>
+    </main>
+  );
+}

@@ -1,0 +1,65 @@
+/** Sources and the state of an answer in words. Pure. */
+import type { FinishReason, Source, SourceKind, Span, Status, Usage } from "../messages.gen";
+
+export const KINDS: Record<SourceKind, { label: string; meaning: string }> = {
+  cited: {
+    label: "Cited",
+    meaning: "The answer names this passage, and Petra checked that they agree.",
+  },
+  supported: {
+    label: "Supports",
+    meaning: "The answer does not name this passage, but Petra found that they agree.",
+  },
+  retrieved: {
+    label: "Read only",
+    meaning: "The model was given this passage; nothing in the answer was matched to it.",
+  },
+};
+
+/** A title that says where a source is: "lecture.pdf, page 12". */
+export const whereIs = (source: Source): string => [source.document, range(source)].filter(Boolean).join(", ");
+
+/** "page 12", "pages 12–13", "line 3" or nothing. */
+export function range(source: Source): string {
+  if (source.pages) return spanned("page", source.pages);
+  if (source.lines) return spanned("line", source.lines);
+  return "";
+}
+
+const spanned = (unit: string, [first, last]: Span): string =>
+  first === last ? `${unit} ${first}` : `${unit}s ${first}–${last}`;
+
+/** What the answer waits for; `passages` is how many were given to the model. */
+export function stageText(status: Status | undefined, passages: number): string {
+  if (status?.message) return status.message;
+  switch (status?.stage) {
+    case "queued":
+      return queueText(status);
+    case "retrieving":
+      return "Searching your documents";
+    case "reading":
+      return passages ? `Reading ${passages} passage${passages === 1 ? "" : "s"}` : "Reading";
+    case "writing":
+      return "Writing";
+    case undefined:
+      return "Sending";
+  }
+}
+
+function queueText({ position, estimate_s: estimate }: Status): string {
+  const time = estimate ? `, about ${Math.ceil(estimate)} s` : "";
+  if (position === undefined) return `Waiting${time}`;
+  return position === 0 ? `You are next${time}` : `${position} ahead of you${time}`;
+}
+
+/** What to say under an answer that did not end by itself. */
+export const ENDINGS: Partial<Record<FinishReason, string>> = {
+  length: "The answer was longer than allowed, and ends here.",
+  cancelled: "You stopped this answer.",
+  interrupted: "This answer was cut off.",
+};
+
+export function usageText(usage: Usage): string {
+  const seconds = (usage.total_ms / 1000).toFixed(1);
+  return `${usage.model} · ${seconds} s · ${usage.prompt_tokens} tokens read, ${usage.completion_tokens} written`;
+}

@@ -1,0 +1,93 @@
+import { useState } from "react";
+import type { DocumentView, JobView } from "../server/api";
+import { ChooseFiles } from "./ChooseFiles";
+import { isWorking, jobsByDocument, plural } from "./describe";
+import { DocumentRow } from "./DocumentRow";
+import { UploadRow } from "./UploadRow";
+import type { Upload } from "./useUploads";
+
+interface Props {
+  documents: readonly DocumentView[];
+  jobs: readonly JobView[];
+  uploads: readonly Upload[];
+  openId: string | undefined;
+  add: (files: readonly File[]) => void;
+  dismiss: (key: number) => void;
+  changed: () => void;
+}
+
+/** A course folder can hold thousands of files; more rows than this help nobody. */
+const ROWS = 100;
+const FILTER_FROM = 12;
+
+/** All documents, those that are on their way first. */
+export function DocumentPanel({ documents, jobs, uploads, openId, add, dismiss, changed }: Props) {
+  const [filter, setFilter] = useState("");
+  const byDocument = jobsByDocument(jobs);
+  const wanted = documents.filter((one) => one.name.toLowerCase().includes(filter.toLowerCase()));
+  const sending = uploads.filter((one) => !hasArrived(one, documents));
+
+  return (
+    <section className="documents" aria-labelledby="documents-title">
+      <header>
+        <h2 id="documents-title">Documents</h2>
+        <ChooseFiles add={add} className="small">
+          Add files
+        </ChooseFiles>
+      </header>
+      {documents.length > FILTER_FROM && (
+        <input
+          type="search"
+          placeholder="Filter by name"
+          aria-label="Filter documents by name"
+          value={filter}
+          onChange={(event) => setFilter(event.target.value)}
+        />
+      )}
+      {jobs.filter((job) => isWorking(job) && !job.document_id).map((job) => <FolderJob key={job.id} job={job} />)}
+      {documents.length + sending.length === 0 ? (
+        <p className="hint">Nothing here yet. Drop files anywhere on this page.</p>
+      ) : (
+        <ul>
+          {sending.map((one) => (
+            <UploadRow key={one.key} upload={one} dismiss={dismiss} />
+          ))}
+          {wanted.slice(0, ROWS).map((one) => (
+            <DocumentRow
+              key={one.id}
+              document={one}
+              job={byDocument.get(one.id)}
+              open={one.id === openId}
+              removed={changed}
+            />
+          ))}
+        </ul>
+      )}
+      {wanted.length > ROWS && <p className="hint">and {plural(wanted.length - ROWS, "more document")}</p>}
+    </section>
+  );
+}
+
+/** The server answers an upload only when it has read the file; its row is there long before. */
+function hasArrived(upload: Upload, documents: readonly DocumentView[]): boolean {
+  return !upload.error && upload.sent === upload.total && documents.some((one) => one.name === upload.name);
+}
+
+const JOB_NAMES: Record<string, string> = {
+  index: "Reading a folder",
+  ingest: "Reading a file",
+  pull: "Fetching a model",
+};
+
+/** Work that belongs to no single document: a folder, or a model on its way. */
+function FolderJob({ job }: { job: JobView }) {
+  return (
+    <div className="job" role="status">
+      <p className="state">
+        {JOB_NAMES[job.kind] ?? "Working"}
+        {job.total ? `: ${job.done} of ${job.total} ${job.unit ?? ""}` : ""}
+      </p>
+      <progress {...(job.total ? { value: job.done / job.total } : {})} />
+    </div>
+  );
+}

@@ -1,0 +1,58 @@
+/** Documents and their jobs in words. Pure. */
+import type { DocumentView, JobView } from "../server/api";
+
+const SETTLED = new Set(["ready", "failed", "cancelled"]);
+
+export const isWorking = (item: { state: string }): boolean => !SETTLED.has(item.state);
+
+export interface Progress {
+  text: string;
+  /** Share done, from 0 to 1; null when it is not known. */
+  share: number | null;
+}
+
+/** How far a document is. */
+export function progressOf(document: DocumentView, job: JobView | undefined): Progress {
+  const share = job?.total ? Math.min(1, job.done / job.total) : null;
+  const count = job?.total ? ` ${job.unit ? `${job.unit} ` : ""}${job.done} of ${job.total}` : "";
+  switch (document.state) {
+    case "queued":
+      return { text: "Waiting", share: null };
+    case "extracting":
+      return { text: `Reading${count}`, share };
+    case "embedding":
+      return { text: `Indexing${count}${remaining(job?.eta_s)}`, share };
+    case "ready":
+      return { text: document.pages ? plural(document.pages, "page") : size(document.size), share: 1 };
+    case "failed":
+      return { text: document.reason || "It could not be read", share: null };
+  }
+}
+
+/** The newest job of each document. */
+export function jobsByDocument(jobs: readonly JobView[]): Map<string, JobView> {
+  const newest = new Map<string, JobView>();
+  for (const job of jobs) {
+    const known = job.document_id ? newest.get(job.document_id) : undefined;
+    if (job.document_id && (!known || known.id < job.id)) newest.set(job.document_id, job);
+  }
+  return newest;
+}
+
+export const plural = (n: number, noun: string): string => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+
+export function size(bytes: number): string {
+  if (bytes < 1000) return plural(bytes, "byte");
+  const units = ["kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1000 ** power;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[power - 1]}`;
+}
+
+/** The short name of a file's kind, for its badge: its extension, or nothing. */
+export const extension = (name: string): string => /\.([A-Za-z0-9]{1,5})$/.exec(name)?.[1]?.toLowerCase() ?? "";
+
+function remaining(seconds: number | null | undefined): string {
+  if (!seconds || seconds < 2) return "";
+  return seconds < 90 ? `, about ${Math.round(seconds)} s` : `, about ${Math.round(seconds / 60)} min`;
+}

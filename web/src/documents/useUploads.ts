@@ -1,0 +1,66 @@
+import { useCallback, useReducer } from "react";
+import type { Error as WireError } from "../messages.gen";
+import { asWireError, upload } from "../server/api";
+
+/** A file on its way to the server, or one that did not get there. */
+export interface Upload {
+  key: number;
+  name: string;
+  sent: number;
+  total: number;
+  error?: WireError;
+}
+
+type Change =
+  | { type: "added"; upload: Upload }
+  | { type: "sent"; key: number; sent: number; total: number }
+  | { type: "failed"; key: number; error: WireError }
+  | { type: "gone"; key: number };
+
+function reduce(uploads: Upload[], change: Change): Upload[] {
+  switch (change.type) {
+    case "added":
+      return [...uploads, change.upload];
+    case "sent":
+      return uploads.map((one) =>
+        one.key === change.key ? { ...one, sent: change.sent, total: change.total } : one,
+      );
+    case "failed":
+      return uploads.map((one) => (one.key === change.key ? { ...one, error: change.error } : one));
+    case "gone":
+      return uploads.filter((one) => one.key !== change.key);
+  }
+}
+
+let lastKey = 0;
+let queue: Promise<unknown> = Promise.resolve();
+
+/** Files go up one after the other: the first is soon searchable, and a slow line is not split. */
+export function useUploads(stored: () => void) {
+  const [uploads, dispatch] = useReducer(reduce, []);
+
+  const add = useCallback(
+    (files: readonly File[]) => {
+      for (const file of files) {
+        const key = ++lastKey;
+        dispatch({ type: "added", upload: { key, name: file.name, sent: 0, total: file.size } });
+        queue = queue.then(async () => {
+          try {
+            await upload(file, (sent, total) => {
+              dispatch({ type: "sent", key, sent, total });
+              if (sent === total) stored();
+            });
+            dispatch({ type: "gone", key });
+          } catch (error) {
+            dispatch({ type: "failed", key, error: asWireError(error) });
+          }
+          stored();
+        });
+      }
+    },
+    [stored],
+  );
+
+  const dismiss = useCallback((key: number) => dispatch({ type: "gone", key }), []);
+  return { uploads, add, dismiss };
+}

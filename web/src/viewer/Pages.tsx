@@ -1,0 +1,115 @@
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { fileAddress, getPageText, pageImage } from "../server/api";
+import { markQuotes } from "./quotes";
+
+interface Props {
+  id: string;
+  page: number;
+  pages: number;
+  quotes: readonly string[];
+  turn: (page: number) => void;
+}
+
+/** One page of a PDF as a picture, with its text below it for reading aloud, searching and copying. */
+export function Pages({ id, page, pages, quotes, turn }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(0);
+  const address = width ? pageImage(id, page, width) : "";
+  const [shown, setShown] = useState("");
+  const [broken, setBroken] = useState("");
+
+  useEffect(() => {
+    // A few fixed widths, so that the same picture serves windows of about the same size.
+    const pixels = (frame.current?.clientWidth ?? 0) * Math.min(devicePixelRatio, 2);
+    setWidth(Math.max(400, Math.min(1600, Math.ceil(pixels / 400) * 400)));
+  }, []);
+
+  useEffect(() => {
+    // Braces: newer browsers return a promise here, which React would take for a clean-up.
+    frame.current?.scrollTo(0, 0);
+  }, [page]);
+
+  const key = (event: KeyboardEvent): void => {
+    if (event.target instanceof HTMLInputElement) return;
+    if (event.key === "ArrowRight" && page < pages) turn(page + 1);
+    if (event.key === "ArrowLeft" && page > 1) turn(page - 1);
+  };
+
+  return (
+    <div className="pages" onKeyDown={key}>
+      <nav aria-label="Pages">
+        <button type="button" disabled={page <= 1} onClick={() => turn(page - 1)} aria-label="Previous page">
+          ‹
+        </button>
+        <PageNumber key={page} page={page} pages={pages} turn={turn} />
+        <button type="button" disabled={page >= pages} onClick={() => turn(page + 1)} aria-label="Next page">
+          ›
+        </button>
+        <a href={fileAddress(id, page)} target="_blank" rel="noreferrer" className="original">
+          Open the PDF at page {page}
+        </a>
+      </nav>
+      {/* Scrolls with the keyboard too, so it takes the focus. */}
+      <div className="page-frame" ref={frame} tabIndex={0} role="group" aria-label={`Page ${page} of ${pages}`}>
+        {address && broken !== address && (
+          <img
+            src={address}
+            alt={`Page ${page} of ${pages}`}
+            className={shown === address ? "" : "loading"}
+            onLoad={() => setShown(address)}
+            onError={() => setBroken(address)}
+          />
+        )}
+        {broken && broken === address && (
+          <p className="hint">This page cannot be shown as a picture. Its text is below, and the PDF opens above.</p>
+        )}
+        <PageText key={`${id} ${page}`} id={id} page={page} quotes={quotes} />
+      </div>
+    </div>
+  );
+}
+
+function PageNumber({ page, pages, turn }: Pick<Props, "page" | "pages" | "turn">) {
+  const [text, setText] = useState(String(page));
+  const submit = (): void => {
+    const wanted = Number(text);
+    if (Number.isInteger(wanted) && wanted >= 1 && wanted <= pages) turn(wanted);
+    else setText(String(page));
+  };
+  return (
+    <form
+      className="page-number"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
+      <label>
+        Page{" "}
+        <input inputMode="numeric" value={text} onChange={(event) => setText(event.target.value)} onBlur={submit} />
+      </label>{" "}
+      of {pages}
+    </form>
+  );
+}
+
+function PageText({ id, page, quotes }: Pick<Props, "id" | "page" | "quotes">) {
+  const [text, setText] = useState<string | null>(null);
+  useEffect(() => {
+    let gone = false;
+    getPageText(id, page).then(
+      (found) => gone || setText(found.text),
+      () => gone || setText(""),
+    );
+    return () => {
+      gone = true;
+    };
+  }, [id, page]);
+  if (!text?.trim()) return null;
+  return (
+    <details className="page-text" open>
+      <summary>Text of this page</summary>
+      <p>{markQuotes(text, quotes).map((piece, i) => (piece.quoted ? <mark key={i}>{piece.text}</mark> : piece.text))}</p>
+    </details>
+  );
+}

@@ -1,0 +1,91 @@
+import { useEffect, useRef, useState } from "react";
+import type { Error as WireError, Source } from "../messages.gen";
+import { Notice } from "../Notice";
+import type { Place } from "../route";
+import { asWireError, type DocumentView, fileAddress, getDocument } from "../server/api";
+import { Pages } from "./Pages";
+import { TextLines } from "./TextLines";
+
+interface Props {
+  place: Place;
+  /** Sources on the page, to mark what was quoted. */
+  sources: readonly Source[];
+  go: (place: Place | null) => void;
+}
+
+/** A document at a page or at lines, beside the answer or in a tab of its own. */
+export function Viewer({ place, sources, go }: Props) {
+  const [document, setDocument] = useState<DocumentView | null>(null);
+  const [error, setError] = useState<WireError | null>(null);
+  const pane = useRef<HTMLElement>(null);
+  const opener = useRef(globalThis.document.activeElement);
+
+  useEffect(() => {
+    let gone = false;
+    setDocument(null);
+    setError(null);
+    getDocument(place.documentId).then(
+      (found) => gone || setDocument(found),
+      (failure: unknown) => gone || setError(asWireError(failure)),
+    );
+    return () => {
+      gone = true;
+    };
+  }, [place.documentId]);
+
+  useEffect(() => {
+    const from = opener.current;
+    pane.current?.focus({ preventScroll: true });
+    return () => {
+      if (from instanceof HTMLElement && from.isConnected) from.focus();
+    };
+  }, []);
+
+  const quotes = sources.filter((one) => one.document_id === place.documentId).map((one) => one.quote);
+  return (
+    <section
+      className="viewer"
+      ref={pane}
+      tabIndex={-1}
+      aria-label={document ? `Document ${document.name}` : "Document"}
+      onKeyDown={(event) => event.key === "Escape" && go(null)}
+    >
+      <header>
+        <h2 title={document?.name}>{document?.name ?? "…"}</h2>
+        <button type="button" className="quiet icon" aria-label="Close the document" onClick={() => go(null)}>
+          <svg viewBox="0 0 16 16" aria-hidden="true">
+            <path d="M4 4l8 8M12 4l-8 8" />
+          </svg>
+        </button>
+      </header>
+      {error && <Notice error={error} />}
+      {document && <Body document={document} place={place} quotes={quotes} go={go} />}
+    </section>
+  );
+}
+
+interface BodyProps {
+  document: DocumentView;
+  place: Place;
+  quotes: readonly string[];
+  go: (place: Place) => void;
+}
+
+function Body({ document, place, quotes, go }: BodyProps) {
+  if (document.state === "failed") {
+    return (
+      <Notice
+        error={{ what: "This document could not be read", cause: document.reason ?? "", remedy: "Its file is still here" }}
+      >
+        <a href={fileAddress(document.id)} target="_blank" rel="noreferrer">
+          Open the file
+        </a>
+      </Notice>
+    );
+  }
+  if (document.pages) {
+    const page = Math.min(place.page ?? 1, document.pages);
+    return <Pages id={document.id} page={page} pages={document.pages} quotes={quotes} turn={(to) => go({ documentId: document.id, page: to })} />;
+  }
+  return <TextLines key={document.id} id={document.id} lines={place.lines} />;
+}
