@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiosqlite
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -36,10 +35,7 @@ class Database:
         parsed = make_url(url)
         with faults.explained(parsed):
             await asyncio.to_thread(upgrade.upgrade, parsed)
-            database = cls(parsed, engines.writer(parsed), engines.readers(parsed))
-            async with database.read(), database.write():
-                pass
-        return database
+        return cls(parsed, engines.writer(parsed), engines.readers(parsed))
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
@@ -64,31 +60,14 @@ class Database:
         task = asyncio.current_task()
         if self._writing is task:
             raise RuntimeError("write() inside write(): pass the connection on instead")
-        await self._turn.acquire()
-        self._writing = task
-        driver: Any = None
-        try:
-            with faults.explained(self._url):
-                async with self._writer.begin() as conn:
-                    driver = (await conn.get_raw_connection()).driver_connection
-                    yield conn
-        finally:
-            self._writing = None
-            await self._pass_on(driver)
-
-    async def _pass_on(self, driver: Any) -> None:
-        """Give the turn to the next writer.
-
-        SQLAlchemy closes a connection whose statement was cancelled, and aiosqlite's thread may still
-        be in that statement then. The next connection waits for it: SQLite must never have two that
-        write (see engines.py).
-        """
-        if not isinstance(driver, aiosqlite.Connection) or driver._running:
-            self._turn.release()
-            return
-        ended = asyncio.ensure_future(asyncio.to_thread(driver._thread.join))
-        ended.add_done_callback(lambda _: self._turn.release())
-        await asyncio.shield(ended)
+        async with self._turn:
+            self._writing = task
+            try:
+                with faults.explained(self._url):
+                    async with self._writer.begin() as conn:
+                        yield conn
+            finally:
+                self._writing = None
 
     async def close(self) -> None:
         """Close every connection; the last one tidies the write-ahead log away."""

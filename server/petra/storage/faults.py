@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from petra.errors import StorageError
 
 _FULL = ("disk is full", "disk i/o error", "no space left", "readonly database", "could not extend file")
-_DAMAGED = ("malformed", "not a database", "file is encrypted", "invalid page", "corrupt")
+_DAMAGED = ("malformed", "not a database", "file is encrypted", "unsupported file format")
 _BUSY = ("database is locked", "database table is locked")
 
 
@@ -22,7 +22,7 @@ def explained(url: URL) -> Iterator[None]:
     """Turn an error of the database itself into a StorageError; an error in our use of it stays."""
     try:
         yield
-    except (IntegrityError, ProgrammingError):
+    except (DataError, IntegrityError, NotSupportedError, ProgrammingError):
         raise
     except (DBAPIError, sqlite3.DatabaseError, PoolTimeout) as error:
         raise explain(error, url) from error
@@ -30,10 +30,11 @@ def explained(url: URL) -> Iterator[None]:
 
 def explain(error: Exception, url: URL) -> StorageError:
     """The StorageError for a driver's error. The text of the error has no data of the statement."""
-    where = url.database if url.get_backend_name() == "sqlite" else f"{url.host}/{url.database}"
+    sqlite = url.get_backend_name() == "sqlite"
+    where = str(url.database) if sqlite else f"{url.host or 'localhost'}/{url.database}"
     reported = str(error.orig if isinstance(error, DBAPIError) else error).strip() or type(error).__name__
     lower = reported.lower()
-    if any(words in lower for words in _DAMAGED):
+    if sqlite and any(words in lower for words in _DAMAGED):
         return damaged(where, reported)
     if any(words in lower for words in _FULL):
         return _retryable(
@@ -53,7 +54,7 @@ def explain(error: Exception, url: URL) -> StorageError:
         )
     remedy = (
         "See that the folder exists and that the file can be read and written"
-        if url.get_backend_name() == "sqlite"
+        if sqlite
         else "See that PostgreSQL is running and that DATABASE_URL is right, and try again"
     )
     return _retryable(
@@ -61,17 +62,17 @@ def explain(error: Exception, url: URL) -> StorageError:
     )
 
 
-def damaged(where: str | None, reported: str) -> StorageError:
+def damaged(where: str, reported: str) -> StorageError:
     """The database file cannot be trusted."""
     return StorageError(
-        "The database is damaged, and Petra has changed nothing in it",
+        "The database is damaged",
         cause=f"{where}: {reported}",
         remedy="Stop Petra, move the file aside together with its -wal and -shm files, and put a backup in "
         f"its place. Without a backup, `sqlite3 {where} .recover` saves what can still be read",
     )
 
 
-def newer(where: str | None, revision: str, known: str) -> StorageError:
+def newer(where: str, revision: str, known: str) -> StorageError:
     """The database was made by a later version of the program."""
     return StorageError(
         "The database is newer than this program",

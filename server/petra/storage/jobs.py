@@ -72,9 +72,8 @@ async def enqueue(
         "payload": dict(payload),
         "created_at": now(),
     }
-    added = one(Job, await conn.execute(insert(jobs).values(row).returning(*jobs.c)))
-    assert added is not None  # noqa: S101 - INSERT … RETURNING gives its row
-    return added
+    added = await conn.execute(insert(jobs).values(row).returning(*jobs.c))
+    return Job(**added.mappings().one())
 
 
 async def get(conn: AsyncConnection, id: int) -> Job | None:

@@ -42,7 +42,14 @@ def _check_file(url: URL) -> None:
     if not url.database or url.database == ":memory:":
         raise StorageError("The database needs a file", remedy="Set DATABASE_URL=sqlite+aiosqlite:///FILE")
     path = Path(url.database).absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            "The database cannot be made",
+            cause=f"{path.parent}: {error.strerror}",
+            remedy="Set DATA_DIR or DATABASE_URL to a place that can be written to",
+        ) from error
     if not path.exists() or path.stat().st_size == 0:
         return
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as conn:
