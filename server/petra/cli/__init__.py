@@ -74,14 +74,17 @@ def _run(name: str, argv: Sequence[str]) -> int:
     return result
 
 
-def _overview(argv: Sequence[str]) -> int:
+def _overview(argv: list[str]) -> int:
     """`petra`, `petra --help`, `petra --version`, and commands that do not exist."""
+    if argv == ["--version"]:
+        print(f"petra {__version__}")
+        return 0
     parser = argparse.ArgumentParser(
         prog="petra",
         description="Answers questions about your own files with a local model, and shows its sources.",
         epilog='`petra COMMAND --help` tells more. First steps: petra serve; petra ask "…" --in FOLDER',
     )
-    parser.add_argument("--version", action="version", version=f"petra {__version__}")
+    parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     for name in COMMANDS:
         commands.add_parser(name, help=_module(name).HELP)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from petra import __version__
+from petra.cli import main
+from petra.cli.options import data_dir
+from petra.errors import SettingsError
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"petra {__version__}\n"
+
+
+def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nonsense"]) == 2
+    assert main(["ask"]) == 2
+    assert main(["ask", "?", "--in", "a", "--collection", "b"]) == 2
+
+
+def test_without_a_command_it_tells_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    for name in ("serve", "ask", "search", "index", "status", "stop", "config", "models", "worker", "lsp"):
+        assert name in shown
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "petra.yaml"
+    config.write_text("chunk_sise: 100\n")
+    assert main(["config", "--config", str(config)]) == 1
+    shown = capsys.readouterr().err
+    assert "chunk_sise" in shown and "CHUNK_SIZE" in shown
+    assert "Traceback" not in shown
+
+
+def test_config_shows_no_secret(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "do-not-show-me" * 4)
+    assert main(["config", "--data-dir", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "do-not-show-me" not in shown
+    assert "SECRET_KEY=set" in shown
+    assert f"DATA_DIR={tmp_path}" in shown
+
+
+def test_the_data_directory_comes_from_the_option_the_file_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import argparse
+
+    config = tmp_path / "petra.json"
+    config.write_text(f'{{"data_dir": "{tmp_path}/from-file"}}')
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "from-env"))
+    none = argparse.Namespace(data_dir=None, config=None)
+    assert data_dir(none) == tmp_path / "from-env"
+    assert data_dir(argparse.Namespace(data_dir=None, config=config)) == tmp_path / "from-file"
+    assert data_dir(argparse.Namespace(data_dir=tmp_path / "x", config=config)) == tmp_path / "x"
+    config.write_text("[]")
+    with pytest.raises(SettingsError):
+        data_dir(argparse.Namespace(data_dir=None, config=config))
+
+
+def test_status_and_stop_start_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--data-dir", str(tmp_path)]) == 3
+    assert main(["stop", "--data-dir", str(tmp_path)]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["ask", "search", "index", "status", "stop", "open", "lsp"])
+def test_commands_import_nothing_heavy(command: str) -> None:
+    code = (
+        f"import sys, petra.cli; petra.cli.main([{command!r}, '--help']);"
+        "heavy = {'pydantic', 'aiohttp', 'numpy', 'sqlalchemy', 'faiss', 'torch', 'yaml'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
