@@ -1,0 +1,119 @@
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from petra.errors import NotFound
+from petra.storage import chunks, collections, documents, uploads
+from petra.storage.collections import Collection
+from petra.storage.database import Database
+from petra.storage.rows import new_id
+from petra.storage.users import User
+
+from .conftest import add_document, chunk
+
+
+async def test_each_change_raises_the_revision(db: Database, collection: Collection) -> None:
+    async with db.write() as conn:
+        assert [await collections.bump(conn, collection.id) for _ in range(3)] == [1, 2, 3]
+    async with db.read() as conn:
+        found = await collections.get(conn, collection.id)
+    assert found and found.revision == 3
+
+
+async def test_a_revision_of_a_change_that_failed_is_given_back(db: Database, collection: Collection) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with db.write() as conn:
+            await collections.bump(conn, collection.id)
+            raise ZeroDivisionError
+    async with db.write() as conn:
+        assert await collections.bump(conn, collection.id) == 1
+
+
+async def test_changing_a_collection_that_is_gone_is_said(db: Database, collection: Collection) -> None:
+    async with db.write() as conn:
+        await collections.remove(conn, collection.id)
+        with pytest.raises(NotFound):
+            await collections.bump(conn, collection.id)
+
+
+async def test_a_name_is_used_once_by_an_owner(db: Database, owner: User, collection: Collection) -> None:
+    async with db.read() as conn:
+        assert await collections.by_name(conn, owner.id, "course") == collection
+        assert await collections.by_name(conn, owner.id, "Course") is None
+        assert await collections.list_for(conn, owner.id) == [collection]
+    with pytest.raises(IntegrityError):
+        async with db.write() as conn:
+            await collections.create(conn, owner.id, "course")
+
+
+async def test_removing_a_collection_removes_what_is_in_it(db: Database, collection: Collection) -> None:
+    document = await add_document(db, collection)
+    async with db.write() as conn:
+        ids = await chunks.replace(conn, document.id, collection.id, [chunk("a")], 2)
+        await collections.remove(conn, collection.id)
+    async with db.read() as conn:
+        assert await documents.get(conn, document.id) is None
+        assert await chunks.get_many(conn, ids) == []
+        assert await chunks.count(conn, collection.id) == 0
+
+
+async def test_a_document_is_found_by_path_and_by_its_bytes(db: Database, collection: Collection) -> None:
+    first = await add_document(db, collection, "b.md", "1" * 64)
+    again = await add_document(db, collection, "b.md", "2" * 64)
+    copy = await add_document(db, collection, "a.md", "1" * 64)
+    async with db.read() as conn:
+        assert await documents.by_path(conn, collection.id, "b.md") == again
+        assert await documents.by_sha256(conn, collection.id, "1" * 64) == first
+        assert {d.id for d in await documents.list_in(conn, collection.id)} == {first.id, again.id, copy.id}
+        assert [d.path for d in await documents.list_in(conn, collection.id)] == ["a.md", "b.md", "b.md"]
+        found = await documents.get_many(conn, [copy.id, "0" * 32, first.id, copy.id])
+    assert found == {copy.id: copy, first.id: first}
+
+
+async def test_how_far_a_document_is(db: Database, collection: Collection) -> None:
+    document = await add_document(db, collection)
+    async with db.write() as conn:
+        await documents.set_state(conn, document.id, "embedding", pages=24)
+        await documents.set_state(conn, document.id, "failed", "No text was found.")
+        failed = await documents.get(conn, document.id)
+        await documents.set_state(conn, document.id, "ready")
+        ready = await documents.get(conn, document.id)
+    assert failed and (failed.state, failed.reason, failed.pages) == ("failed", "No text was found.", 24)
+    assert ready and (ready.state, ready.reason, ready.pages) == ("ready", None, 24)
+
+
+async def test_a_deleted_document_is_gone_and_its_chunks_are_marked(
+    db: Database, collection: Collection
+) -> None:
+    document = await add_document(db, collection)
+    async with db.write() as conn:
+        ids = await chunks.replace(conn, document.id, collection.id, [chunk("a")], 2)
+    async with db.write() as conn:
+        await documents.mark_deleted(conn, document.id, 3)
+        await documents.mark_deleted(conn, document.id, 4)
+    async with db.read() as conn:
+        assert await documents.get(conn, document.id) is None
+        assert await documents.by_path(conn, collection.id, document.path) is None
+        assert await documents.by_sha256(conn, collection.id, document.sha256) is None
+        assert await documents.list_in(conn, collection.id) == []
+        assert await chunks.get_many(conn, ids) == []
+        assert await chunks.deleted_since(conn, collection.id, 2) == ids
+        assert await chunks.deleted_since(conn, collection.id, 3) == []
+
+
+async def test_the_same_bytes_are_one_upload_of_one_owner(db: Database, owner: User) -> None:
+    async with db.write() as conn:
+        upload = await uploads.add(
+            conn,
+            id=new_id(),
+            owner_id=owner.id,
+            filename="../etc/pass\u202ewd",
+            size=3,
+            sha256="a" * 64,
+            media_type="text/plain",
+        )
+        assert await uploads.get(conn, upload.id) == upload
+        assert await uploads.by_sha256(conn, owner.id, "a" * 64) == upload
+        assert await uploads.by_sha256(conn, new_id(), "a" * 64) is None
+        assert await uploads.all_ids(conn) == [upload.id]
+        await uploads.remove(conn, upload.id)
+        assert await uploads.get(conn, upload.id) is None
