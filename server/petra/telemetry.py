@@ -76,8 +76,9 @@ def configure(*, level: str = "info", form: str = "text") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # pygls logs message bodies at INFO, aiohttp logs URLs with their query: both are people's text.
-    for noisy in ("pygls", "aiohttp.access", "sqlalchemy", "alembic", "httpx", "asyncio"):
+    # pygls logs messages at INFO and params with its errors, aiohttp URLs with their query: people's text.
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)
+    for noisy in ("aiohttp.access", "sqlalchemy", "alembic", "httpx", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from petra.errors import NotFound
 from petra.lsp.framing import FrameDecoder, frame
 from petra.lsp.listener import Listener, serve
 from petra.lsp.session import Session
+from petra.lsp.transport import Limits
 from petra.messages import (
     AskRequest,
     Done,
@@ -83,6 +84,7 @@ class Client:
         self.reader = reader
         self.writer = writer
         self._decoder = FrameDecoder()
+        self._replies: dict[Any, dict[str, Any]] = {}
 
     def send(self, message: Any) -> None:
         self.send_body(json.dumps(message).encode())
@@ -114,11 +116,13 @@ class Client:
         return message
 
     async def reply(self, msg_id: Any) -> dict[str, Any]:
-        """The reply to `msg_id`; notifications before it are kept in `stream`."""
-        while (message := await self.receive()) is not None:
-            if "method" not in message and message["id"] == msg_id:
-                return message
-        raise AssertionError(f"no reply to {msg_id}")
+        """The reply to `msg_id`; replies to others that come before it are kept, notifications not."""
+        while msg_id not in self._replies:
+            message = await self.receive()
+            assert message is not None, f"no reply to {msg_id}"
+            if "method" not in message:
+                self._replies[message["id"]] = message
+        return self._replies.pop(msg_id)
 
     async def until_reply(self, msg_id: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Everything before the reply to `msg_id`, and that reply."""
@@ -138,10 +142,8 @@ class Client:
 
     async def close(self) -> None:
         self.writer.close()
-        try:
+        with suppress(ConnectionError):
             await self.writer.wait_closed()
-        except ConnectionError:
-            pass
 
 
 @dataclass
@@ -188,7 +190,7 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door() -> AsyncIterator[Door]:
+async def open_door(limits: Limits | None = None) -> AsyncIterator[Door]:
     """A door on a socket of its own."""
     asks, presence = Parrot(), Presence()
     with tempfile.TemporaryDirectory(prefix="petra-") as folder:
@@ -199,6 +201,7 @@ async def open_door() -> AsyncIterator[Door]:
             version=__version__,
             new_session=lambda: Session(asks, OWNER, __version__),
             presence=presence,
+            limits=limits,
         )
         try:
             yield door

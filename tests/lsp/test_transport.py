@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from petra import __version__
-from petra.lsp import listener, transport
+from petra.lsp.listener import serve
 from petra.lsp.session import Session
+from petra.lsp.transport import Limits
 from tests.lsp.door import TOKEN, Door, open_door
 
 
@@ -33,10 +34,10 @@ async def test_another_version_is_told_so(door: Door) -> None:
     assert await client.receive() is None
 
 
-async def test_a_silent_stranger_is_sent_away(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "PREAMBLE_SECONDS", 0.1)
-    client = await door.knock("PETRA/1 ")
-    assert await client.receive() is None
+async def test_a_silent_stranger_is_sent_away() -> None:
+    async with open_door(Limits(preamble=0.1)) as door:
+        client = await door.knock("PETRA/1 ")
+        assert await client.receive() is None
 
 
 async def test_the_session_of_a_client_that_left_is_freed(door: Door) -> None:
@@ -60,15 +61,14 @@ async def test_the_session_of_a_client_that_left_is_freed(door: Door) -> None:
     assert [ref() for ref in made] == [None, None, None]
 
 
-async def test_a_client_that_never_reads_is_dropped_and_its_answer_stopped(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transport.Outbox.__init__, "__kwdefaults__", {"limit": 1 << 20, "seconds": 0.3})
-    client = await door.client()
-    client.ask(1, "flood")
-    await door.empty()
-    assert door.asks.cancelled == ["answer-0"]
-    await door.still_serves()
+@pytest.mark.parametrize("limits", [Limits(unread=0.3), Limits(backlog=1000)])
+async def test_a_client_that_never_reads_is_dropped_and_its_answer_stopped(limits: Limits) -> None:
+    async with open_door(limits) as door:
+        client = await door.client()
+        client.ask(1, "flood")
+        await door.empty()
+        assert door.asks.cancelled == ["answer-0"]
+        await door.still_serves()
 
 
 async def test_the_server_ends_all_sessions_when_it_closes() -> None:
@@ -88,9 +88,12 @@ async def test_the_server_ends_all_sessions_when_it_closes() -> None:
 async def test_the_socket_of_a_killed_server_is_replaced(tmp_path: Path) -> None:
     async with open_door() as first:
         assert first.listener
-        second = listener.Listener(
-            token=TOKEN, version=__version__, new_session=first.listener._new_session, presence=first.presence
+        second = await serve(
+            first.address,
+            token=TOKEN,
+            version=__version__,
+            new_session=first.listener._new_session,
+            presence=first.presence,
         )
-        await second.start(first.address)
         await first.still_serves()
         await second.close()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
-from petra import platform, rendezvous
+from petra import rendezvous
+from petra.cli.options import data_dir, server_arguments
 from petra.lsp.forwarder import Forwarder
 from petra.lsp.link import Link
 
@@ -15,17 +15,20 @@ HELP = "speak the Language Server Protocol on stdin and stdout (editors start th
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own options."""
-    parser.add_argument("--data-dir", type=Path, help="where Petra keeps everything (default: DATA_DIR)")
-    # Editors' language clients add this to every server that they start.
+    """What editors' language clients add to every server that they start."""
     parser.add_argument("--stdio", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--clientProcessId", help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Forward until the editor leaves."""
-    data_dir = args.data_dir.expanduser().absolute() if args.data_dir else platform.default_data_dir()
-    stdin, stdout = _take_stdio()
-    return Forwarder(stdin, stdout, lambda: Link(rendezvous.find_or_start(data_dir))).run()
+
+    def connect() -> Link:
+        # Here and not earlier: a data directory that only a file names costs an import of pydantic, and
+        # a file that is wrong is told to the editor like any other reason for having no server.
+        return Link(rendezvous.find_or_start(data_dir(args), argv=server_arguments(args)))
+
+    return Forwarder(*_take_stdio(), connect).run()
 
 
 def _take_stdio() -> tuple[int, int]:

@@ -12,11 +12,10 @@ from pathlib import Path
 from petra import telemetry
 from petra.access import Presence
 from petra.lsp.session import Session
-from petra.lsp.transport import READ_SIZE, SEND_SECONDS, Connection, Outbox
+from petra.lsp.transport import READ_SIZE, Connection, Limits
 
 log = telemetry.logger(__name__)
 
-PREAMBLE_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 
 
@@ -24,12 +23,19 @@ class Listener:
     """Accepts clients that know the token and run this version; each gets a session of its own."""
 
     def __init__(
-        self, *, token: str, version: str, new_session: Callable[[], Session], presence: Presence
+        self,
+        *,
+        token: str,
+        version: str,
+        new_session: Callable[[], Session],
+        presence: Presence,
+        limits: Limits,
     ) -> None:
         self._token = token.encode()
         self._version = version
         self._new_session = new_session
         self._presence = presence
+        self._limits = limits
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._clients: set[asyncio.Task[None]] = set()
@@ -70,7 +76,7 @@ class Listener:
         try:
             if await self._welcome(reader, writer):
                 with self._presence.session("lsp"):
-                    await Connection(reader, Outbox(writer), self._new_session()).run()
+                    await Connection(reader, writer, self._new_session(), self._limits).run()
         except asyncio.CancelledError:
             # The server leaves. Nobody awaits this task, and asyncio would report it as a failure.
             log.debug("lsp_session_ended_by_server")
@@ -80,14 +86,14 @@ class Listener:
             self._clients.discard(task)
             writer.close()
             with suppress(ConnectionError, TimeoutError):
-                async with asyncio.timeout(SEND_SECONDS):
+                async with asyncio.timeout(self._limits.unread):
                     await writer.wait_closed()
             writer.transport.abort()
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Read the first line, `PETRA/1 version token`, and answer it. A stranger gets no answer."""
         try:
-            async with asyncio.timeout(PREAMBLE_SECONDS):
+            async with asyncio.timeout(self._limits.preamble):
                 line = await reader.readuntil(b"\n")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, TimeoutError):
             return False
@@ -104,10 +110,22 @@ class Listener:
 
 
 async def serve(
-    address: str, *, token: str, version: str, new_session: Callable[[], Session], presence: Presence
+    address: str,
+    *,
+    token: str,
+    version: str,
+    new_session: Callable[[], Session],
+    presence: Presence,
+    limits: Limits | None = None,
 ) -> Listener:
     """Listen for `petra lsp` on a unix socket's path (or `host:port`); `close` the result at the end."""
-    listener = Listener(token=token, version=version, new_session=new_session, presence=presence)
+    listener = Listener(
+        token=token,
+        version=version,
+        new_session=new_session,
+        presence=presence,
+        limits=limits or Limits(),
+    )
     await listener.start(address)
     return listener
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from petra import telemetry
@@ -14,33 +15,35 @@ if TYPE_CHECKING:
 log = telemetry.logger(__name__)
 
 READ_SIZE = 64 * 1024
-FRAME_SECONDS = 30.0
-"""The longest that one frame may take to arrive once it has begun."""
 
-SEND_SECONDS = 30.0
-"""The longest that a client may leave what is sent to it unread."""
 
-SEND_LIMIT = 8 * 1024 * 1024
-"""Bytes that wait for a client. A server without this limit buffers for a client that never reads until
-memory is out."""
+@dataclass(frozen=True)
+class Limits:
+    """What a client may take its time for, in seconds, and how much may wait for it, in bytes.
+
+    `frame`: from the first byte of a message to its last. `unread`: leaving what is sent to it unread;
+    without that limit and `backlog` a server buffers for a client that never reads until memory is out.
+    """
+
+    preamble: float = 5.0
+    frame: float = 30.0
+    unread: float = 30.0
+    backlog: int = 8 * 1024 * 1024
 
 
 class Outbox:
     """What goes to the client. `write` never waits; whoever writes much awaits `drained` between."""
 
-    def __init__(
-        self, writer: asyncio.StreamWriter, *, limit: int = SEND_LIMIT, seconds: float = SEND_SECONDS
-    ) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, limits: Limits) -> None:
         self._writer = writer
-        self._limit = limit
-        self._seconds = seconds
+        self._limits = limits
         self.closed = False
 
     def write(self, body: bytes) -> None:
         """Send a message. A client that has left too much unread is dropped."""
         if self.closed or self._writer.is_closing():
             return
-        if self._writer.transport.get_write_buffer_size() > self._limit:
+        if self._writer.transport.get_write_buffer_size() > self._limits.backlog:
             self.drop("too_much_unread")
         else:
             self._writer.write(frame(body))
@@ -48,7 +51,7 @@ class Outbox:
     async def drained(self) -> None:
         """Wait until the client has read enough. Raises ConnectionError when it never does."""
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._limits.unread):
                 await self._writer.drain()
         except TimeoutError:
             self.drop("never_reads")
@@ -70,17 +73,12 @@ class Connection:
     """Reads frames and gives their bodies to a session until either side ends."""
 
     def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        outbox: Outbox,
-        session: Session,
-        *,
-        frame_seconds: float = FRAME_SECONDS,
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, session: Session, limits: Limits
     ) -> None:
         self._reader = reader
-        self._outbox = outbox
+        self._outbox = Outbox(writer, limits)
         self._session = session
-        self._frame_seconds = frame_seconds
+        self._limits = limits
         self._decoder = FrameDecoder()
 
     async def run(self) -> None:
@@ -112,7 +110,7 @@ class Connection:
             if (body := self._decoder.next_body()) is not None:
                 return body
             if deadline is None and self._decoder.partial:
-                deadline = asyncio.get_running_loop().time() + self._frame_seconds
+                deadline = asyncio.get_running_loop().time() + self._limits.frame
             async with asyncio.timeout_at(deadline):
                 data = await self._reader.read(READ_SIZE)
             if not data:
