@@ -1,0 +1,1 @@
+"""Faiss and tantivy segments, one set per collection: immutable, checksummed, rebuilt from rows."""

@@ -1,0 +1,164 @@
+"""All collections' indexes, kept up to date with the rows."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from petra.errors import NotFound
+from petra.knowledge.blocks import embedded_text
+from petra.knowledge.index.collection import CollectionIndex
+from petra.knowledge.index.entry import Candidates, Entry, Vector
+from petra.storage import chunks, collections, documents, vectors
+from petra.storage.chunks import Chunk
+from petra.storage.database import Database
+
+STORED = np.dtype("<f2")
+
+
+class Indexes:
+    """The indexes below `root`, for the vectors of one model. Nothing here is the truth: delete the
+    folder, and the next search brings it back from the rows."""
+
+    def __init__(self, db: Database, root: Path, model_id: str) -> None:
+        self._db = db
+        self._root = root
+        self._model_id = model_id
+        self._open: dict[str, CollectionIndex] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def refresh(self, collection_id: str, *, settle: bool = False) -> int:
+        """Bring a collection's index to its revision and return that. `settle` says that a job has
+        ended, a good moment to write the index to disk. Raises NotFound."""
+        async with self._lock(collection_id):
+            index = await self._current(collection_id)
+            await asyncio.to_thread(index.settle, soon=settle)
+            return index.watermark
+
+    async def search(
+        self,
+        query: str,
+        vector: Vector | None,
+        collection_ids: Sequence[str],
+        limit: int,
+        within: Mapping[str, Collection[str]] | None = None,
+    ) -> Candidates:
+        """The best `limit` chunks by meaning and as many by words, over these collections.
+
+        `vector` is the query's, of length 1; without one only words count. `within` gives, by
+        collection, the ids of the documents to which the search is limited. Collections that are gone
+        are left out.
+        """
+        found = Candidates()
+        for collection_id in collection_ids:
+            index = await self._fresh(collection_id)
+            if index is None:
+                continue
+            documents = None if within is None else within.get(collection_id, ())
+            some = await asyncio.to_thread(index.search, query, vector, limit, documents)
+            found = found.merged(some, limit)
+        return found
+
+    async def missing(self, collection_id: str) -> Mapping[int, str]:
+        """Chunks that are not embedded with this model, with the hash of their text."""
+        index = await self._fresh(collection_id)
+        return index.missing if index else {}
+
+    async def drop(self, collection_id: str) -> None:
+        """Forget a collection that was removed."""
+        async with self._lock(collection_id):
+            if index := self._open.pop(collection_id, None):
+                await asyncio.to_thread(index.close)
+            await asyncio.to_thread(shutil.rmtree, self._root / collection_id, ignore_errors=True)
+
+    async def close(self) -> None:
+        """Write what is worth it and give up the working copies."""
+        for collection_id in list(self._open):
+            async with self._lock(collection_id):
+                if index := self._open.pop(collection_id, None):
+                    await asyncio.to_thread(index.settle, soon=True)
+                    await asyncio.to_thread(index.close)
+
+    async def _fresh(self, collection_id: str) -> CollectionIndex | None:
+        """The index, at the collection's revision as of now."""
+        async with self._db.read() as conn:
+            collection = await collections.get(conn, collection_id)
+        if collection is None:
+            return None
+        index = self._open.get(collection_id)
+        if index is None or index.watermark != collection.revision:
+            try:
+                async with self._lock(collection_id):
+                    index = await self._current(collection_id)
+            except NotFound:
+                return None
+        return index
+
+    async def _current(self, collection_id: str) -> CollectionIndex:
+        """The index, opened if need be, after all changes. Call it with the lock."""
+        index = self._open.get(collection_id)
+        if index is None:
+            index = CollectionIndex(self._root / collection_id, self._model_id)
+            await asyncio.to_thread(index.open)
+            if await self._follow(collection_id, index) != index.count:
+                # The rows are not those it was made from: a database that was restored, for example.
+                await asyncio.to_thread(index.reset)
+                await self._follow(collection_id, index)
+            self._open[collection_id] = index
+        else:
+            await self._follow(collection_id, index)
+        return index
+
+    async def _follow(self, collection_id: str, index: CollectionIndex) -> int:
+        """Apply what has changed since the index's watermark. Returns how many chunks are alive."""
+        async with self._db.read() as conn:
+            collection = await collections.get(conn, collection_id)
+            if collection is None:
+                raise NotFound("The collection is gone", cause="It was removed meanwhile")
+            if collection.revision < index.watermark:
+                return -1
+            added = await chunks.added_since(conn, collection_id, index.watermark)
+            removed = await chunks.deleted_since(conn, collection_id, index.watermark)
+            hashes = [*index.missing.values(), *(chunk.text_hash for chunk in added)]
+            stored = await vectors.get_many(conn, collection.owner_id, self._model_id, hashes)
+            late = [id for id, text_hash in index.missing.items() if text_hash in stored]
+            added += await chunks.get_many(conn, late)
+            paths = {}
+            if added:
+                paths = {item.id: item.path for item in await documents.list_in(conn, collection_id)}
+            alive = await chunks.count(conn, collection_id)
+        entries = await asyncio.to_thread(_entries, added, paths, stored)
+        await asyncio.to_thread(index.apply, entries, removed, collection.revision)
+        return alive
+
+    def _lock(self, collection_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(collection_id, asyncio.Lock())
+
+
+def _entries(added: Sequence[Chunk], paths: Mapping[str, str], stored: Mapping[str, bytes]) -> list[Entry]:
+    return [
+        Entry(
+            chunk_id=chunk.id,
+            document_id=chunk.document_id,
+            path=paths.get(chunk.document_id, ""),
+            text=embedded_text(chunk.header, chunk.text),
+            text_hash=chunk.text_hash,
+            vector=from_stored(stored[chunk.text_hash]) if chunk.text_hash in stored else None,
+        )
+        for chunk in added
+    ]
+
+
+def from_stored(vector: bytes) -> Vector:
+    """A vector from its row: float16, little-endian."""
+    return np.frombuffer(vector, STORED).astype(np.float32)
+
+
+def to_stored(vector: Vector) -> bytes:
+    """A vector for its row: of length 1, float16, little-endian."""
+    length = float(np.linalg.norm(vector))
+    return (vector / length if length else vector).astype(STORED).tobytes()
