@@ -1,3 +1,4 @@
+import type { FinishReason } from "../messages.gen";
 import { Notice } from "../Notice";
 import { AnswerText } from "./AnswerText";
 import { Sources } from "./Sources";
@@ -11,10 +12,12 @@ interface Props {
   retry: (turn: Turn) => void;
 }
 
+const BROKEN = new Set<FinishReason | undefined>(["interrupted", "cancelled", "error"]);
+
 /** One question and what became of it. */
 export function TurnView({ turn, newest, linkLost, retry }: Props) {
   const over = isOver(turn);
-  const broken = turn.error !== undefined || turn.finish === "interrupted" || turn.finish === "cancelled";
+  const broken = turn.error !== undefined || BROKEN.has(turn.finish);
   const ending = turn.finish && !turn.error ? ENDINGS[turn.finish] : undefined;
   return (
     <article className="turn">

@@ -57,6 +57,7 @@ export const ENDINGS: Partial<Record<FinishReason, string>> = {
   length: "The answer was longer than allowed, and ends here.",
   cancelled: "You stopped this answer.",
   interrupted: "This answer was cut off.",
+  error: "Something failed, and there is no answer.",
 };
 
 export function usageText(usage: Usage): string {

@@ -35,7 +35,7 @@ export function DocumentRow({ document, job, open, removed }: Props) {
       <div className="about">
         <a
           href={formatRoute({ documentId: document.id })}
-          title={document.name}
+          title={document.path || document.name}
           aria-current={open ? "true" : undefined}
         >
           {document.name}

@@ -7,12 +7,15 @@ export type JobState = DocumentState | "downloading" | "verifying" | "cancelled"
 export interface DocumentView {
   id: string;
   name: string;
+  path: string;
   collection: string;
   state: DocumentState;
   reason?: string | null;
   pages?: number | null;
   size: number;
   media_type: string;
+  /** False for a file of a folder on the server's disk: a browser gets its text, never its bytes. */
+  uploaded?: boolean;
 }
 
 export interface JobView {
@@ -122,6 +125,9 @@ async function request<T>(path: string, init?: RequestInit): Promise<T> {
   return (body ? JSON.parse(body) : null) as T;
 }
 
+/** Bytes of text that are shown from the file itself; of a larger one only the lines around the place. */
+const LARGEST_WHOLE = 2_000_000;
+
 const at = (path: string, id: string): string => `/api/v1/${path}/${encodeURIComponent(id)}`;
 
 /** A list, whether it comes bare or under its name. */
@@ -140,6 +146,18 @@ export const getDocument = (id: string): Promise<DocumentView> => request(at("do
 export const removeDocument = (id: string): Promise<void> => request(at("documents", id), { method: "DELETE" });
 export const getLines = (id: string, from: number, to: number): Promise<TextView> =>
   request(`${at("documents", id)}/text?from=${from}&to=${to}`);
+/** The lines of a text file as it was uploaded, or null when they cannot be had exactly. */
+export async function getAllLines(document: DocumentView): Promise<string[] | null> {
+  if (document.uploaded === false || document.size > LARGEST_WHOLE) return null;
+  const response = await fetch(fileAddress(document.id));
+  if (!response.ok) return null;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(await response.arrayBuffer());
+    return text.split(/\r\n|\r|\n/);
+  } catch {
+    return null;
+  }
+}
 export const getPageText = (id: string, page: number): Promise<TextView> =>
   request(`${at("documents", id)}/text?page=${page}`);
 export const pageImage = (id: string, page: number, width: number): string =>

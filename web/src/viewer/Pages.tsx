@@ -1,9 +1,9 @@
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
-import { fileAddress, getPageText, pageImage } from "../server/api";
+import { type DocumentView, fileAddress, getPageText, pageImage } from "../server/api";
 import { markQuotes } from "./quotes";
 
 interface Props {
-  id: string;
+  document: DocumentView;
   page: number;
   pages: number;
   quotes: readonly string[];
@@ -11,10 +11,11 @@ interface Props {
 }
 
 /** One page of a PDF as a picture, with its text below it for reading aloud, searching and copying. */
-export function Pages({ id, page, pages, quotes, turn }: Props) {
+export function Pages({ document, page, pages, quotes, turn }: Props) {
+  const { id, uploaded } = document;
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
-  const address = width ? pageImage(id, page, width) : "";
+  const address = width && uploaded !== false ? pageImage(id, page, width) : "";
   const [shown, setShown] = useState("");
   const [broken, setBroken] = useState("");
 
@@ -45,9 +46,11 @@ export function Pages({ id, page, pages, quotes, turn }: Props) {
         <button type="button" disabled={page >= pages} onClick={() => turn(page + 1)} aria-label="Next page">
           ›
         </button>
-        <a href={fileAddress(id, page)} target="_blank" rel="noreferrer" className="original">
-          Open the PDF at page {page}
-        </a>
+        {uploaded !== false && (
+          <a href={fileAddress(id, page)} target="_blank" rel="noreferrer" className="original">
+            Open the PDF at page {page}
+          </a>
+        )}
       </nav>
       {/* Scrolls with the keyboard too, so it takes the focus. */}
       <div className="page-frame" ref={frame} tabIndex={0} role="group" aria-label={`Page ${page} of ${pages}`}>
@@ -60,8 +63,12 @@ export function Pages({ id, page, pages, quotes, turn }: Props) {
             onError={() => setBroken(address)}
           />
         )}
-        {broken && broken === address && (
-          <p className="hint">This page cannot be shown as a picture. Its text is below, and the PDF opens above.</p>
+        {(uploaded === false || (broken && broken === address)) && (
+          <p className="hint">
+            {uploaded === false
+              ? `Petra shows the text of files from a folder. The PDF itself is ${document.path}.`
+              : "This page cannot be shown as a picture. Its text is below."}
+          </p>
         )}
         <PageText key={`${id} ${page}`} id={id} page={page} quotes={quotes} />
       </div>
@@ -93,7 +100,13 @@ function PageNumber({ page, pages, turn }: Pick<Props, "page" | "pages" | "turn"
   );
 }
 
-function PageText({ id, page, quotes }: Pick<Props, "id" | "page" | "quotes">) {
+interface PageTextProps {
+  id: string;
+  page: number;
+  quotes: readonly string[];
+}
+
+function PageText({ id, page, quotes }: PageTextProps) {
   const [text, setText] = useState<string | null>(null);
   useEffect(() => {
     let gone = false;

@@ -1,10 +1,10 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Error as WireError, Span } from "../messages.gen";
 import { Notice } from "../Notice";
-import { asWireError, fileAddress, getLines } from "../server/api";
+import { asWireError, type DocumentView, fileAddress, getAllLines, getLines } from "../server/api";
 
 interface Props {
-  id: string;
+  document: DocumentView;
   lines: Span | undefined;
 }
 
@@ -19,24 +19,27 @@ const AROUND = 40;
 const STEP = 200;
 
 /** Lines of a text file around the cited ones, which are marked. */
-export function TextLines({ id, lines }: Props) {
+export function TextLines({ document, lines }: Props) {
   const [loaded, setLoaded] = useState<Loaded | null>(null);
   const [error, setError] = useState<WireError | null>(null);
   const cited = useRef<HTMLDivElement>(null);
   const [from, to] = lines ?? [1, 1];
 
+  const whole = useRef<Promise<string[] | null>>(null);
   const load = useCallback(
     async (first: number, last: number): Promise<Loaded | null> => {
       try {
-        const text = (await getLines(id, first, last)).text;
-        const found = text === "" ? [] : text.replace(/\n$/, "").split("\n");
+        const all = await (whole.current ??= getAllLines(document));
+        if (all) return { first, lines: all.slice(first - 1, last), more: last < all.length };
+        const text = (await getLines(document.id, first, last)).text;
+        const found = text === "" ? [] : text.split("\n");
         return { first, lines: found, more: found.length === last - first + 1 };
       } catch (failure) {
         setError(asWireError(failure));
         return null;
       }
     },
-    [id],
+    [document],
   );
 
   useEffect(() => {
@@ -69,10 +72,12 @@ export function TextLines({ id, lines }: Props) {
   return (
     <div className="text">
       <nav aria-label="Lines">
-        <span>{lines ? `Lines ${from}–${to} are marked` : ""}</span>
-        <a href={fileAddress(id)} target="_blank" rel="noreferrer" className="original">
-          Open the file
-        </a>
+        <span>{lines ? (from === to ? `Line ${from} is marked` : `Lines ${from}–${to} are marked`) : ""}</span>
+        {document.uploaded !== false && (
+          <a href={fileAddress(document.id)} target="_blank" rel="noreferrer" className="original">
+            Open the file
+          </a>
+        )}
       </nav>
       {error && <Notice error={error} />}
       {loaded && (

@@ -85,7 +85,8 @@ function Body({ document, place, quotes, go }: BodyProps) {
   }
   if (document.pages) {
     const page = Math.min(place.page ?? 1, document.pages);
-    return <Pages id={document.id} page={page} pages={document.pages} quotes={quotes} turn={(to) => go({ documentId: document.id, page: to })} />;
+    const turn = (to: number): void => go({ documentId: document.id, page: to });
+    return <Pages document={document} page={page} pages={document.pages} quotes={quotes} turn={turn} />;
   }
-  return <TextLines key={document.id} id={document.id} lines={place.lines} />;
+  return <TextLines key={document.id} document={document} lines={place.lines} />;
 }
