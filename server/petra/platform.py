@@ -30,8 +30,8 @@ def default_data_dir(environ: dict[str, str] | None = None) -> Path:
     removes all of it; otherwise the system's folder for a user's application data.
     """
     env = dict(os.environ) if environ is None else environ
-    if env.get("DATA_DIR"):
-        return Path(env["DATA_DIR"]).expanduser().absolute()
+    if given := given_data_dir(env):
+        return given
     if root := checkout_root():
         return root / "data"
     home = Path.home()
@@ -40,6 +40,12 @@ def default_data_dir(environ: dict[str, str] | None = None) -> Path:
     if sys.platform == "darwin":
         return home / "Library" / "Application Support" / "petra"
     return Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "petra"
+
+
+def given_data_dir(environ: dict[str, str] | None = None) -> Path | None:
+    """`DATA_DIR` of the environment, when it is set."""
+    value = (os.environ if environ is None else environ).get("DATA_DIR")
+    return Path(value).expanduser().absolute() if value else None
 
 
 def runtime_dir(data_dir: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,7 @@ def data_dir(args: argparse.Namespace) -> Path:
     """Only the data directory, without importing pydantic unless a file may say where it is."""
     if args.data_dir:
         return Path(args.data_dir)
-    if args.config or ("DATA_DIR" not in os.environ and _mentions_data_dir(dotenv())):
+    if args.config or (not platform.given_data_dir() and _mentions_data_dir(dotenv())):
         return settings(args).data_dir.absolute()
     return platform.default_data_dir()
 
