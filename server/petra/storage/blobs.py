@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
@@ -56,18 +57,31 @@ class FileBlobs:
 
     async def put(self, upload_id: str, filename: str, chunks: AsyncIterator[bytes], limit: int) -> Stored:
         """See `Blobs.put`. The blob appears under its name only when all of it is on the disk."""
-        folder = self._folder(upload_id)
+        incoming = _Incoming(self._folder(upload_id))
+        waiting = bytearray()
         try:
-            file = await _whole(_create, folder)
-            try:
-                try:
-                    stored = await _receive(file, chunks, limit)
-                finally:
-                    await _whole(file.close)
-                await _whole(_publish, folder)
-            except BaseException:
-                await _whole(_remove, folder)
-                raise
+            await self._disk(filename, incoming.begin)
+            async for chunk in chunks:
+                waiting += chunk
+                if incoming.size + len(waiting) > limit:
+                    raise TooLarge(
+                        f"The file is larger than {limit} bytes",
+                        remedy="Upload a smaller file, or raise UPLOAD_LIMIT",
+                    )
+                if len(waiting) >= PIECE:
+                    await self._disk(filename, incoming.write, waiting)
+                    waiting.clear()
+            await self._disk(filename, incoming.write, waiting)
+            await self._disk(filename, incoming.publish)
+        except BaseException:
+            await _whole(incoming.abandon)
+            raise
+        return Stored(incoming.size, incoming.digest.hexdigest())
+
+    async def _disk(self, filename: str, call: Callable[..., None], *args: Any) -> None:
+        """Run a step that writes. An error of the disk is not one of the client, which also has OSError."""
+        try:
+            await _whole(call, *args)
         except OSError as error:
             raise StorageError(
                 f"{filename!r} could not be stored",
@@ -75,7 +89,6 @@ class FileBlobs:
                 remedy=f"Make room on the disk of {self._root}, see that it can be written to, and "
                 "upload the file again",
             ) from error
-        return stored
 
     async def local_path(self, upload_id: str) -> Path:
         """See `Blobs.local_path`."""
@@ -127,33 +140,47 @@ _PART = ".part"
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
-async def _receive(file: BinaryIO, chunks: AsyncIterator[bytes], limit: int) -> Stored:
-    digest = hashlib.sha256()
-    size = 0
-    waiting = bytearray()
+class _Incoming:
+    """A blob on its way to the disk. Every method blocks."""
 
-    def write() -> None:
-        digest.update(waiting)
-        file.write(waiting)
-        waiting.clear()
+    def __init__(self, folder: Path) -> None:
+        self.size = 0
+        self.digest = hashlib.sha256()
+        self._folder = folder
+        self._made = False
+        self._file: BinaryIO | None = None
 
-    def sync() -> None:
-        write()
-        file.flush()
-        os.fsync(file.fileno())
+    def begin(self) -> None:
+        """Make the folder, which must be new: a blob is never overwritten."""
+        self._folder.mkdir(mode=0o700, parents=True)
+        self._made = True
+        self._file = (self._folder / _PART).open("xb")
 
-    async for chunk in chunks:
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge(
-                f"The file is larger than {limit} bytes",
-                remedy="Upload a smaller file, or raise UPLOAD_LIMIT",
-            )
-        waiting += chunk
-        if len(waiting) >= PIECE:
-            await _whole(write)
-    await _whole(sync)
-    return Stored(size, digest.hexdigest())
+    def write(self, content: bytearray) -> None:
+        """Append."""
+        if self._file:
+            self.size += len(content)
+            self.digest.update(content)
+            self._file.write(content)
+
+    def publish(self) -> None:
+        """Give the blob its name, once all of it is on the disk."""
+        if self._file:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            (self._folder / _PART).replace(self._folder / BLOB)
+            sync_folder(self._folder)
+            sync_folder(self._folder.parent)
+
+    def abandon(self) -> None:
+        """Leave nothing of what `begin` made."""
+        if self._file:
+            # Closing writes the buffer, which a full disk refuses a second time.
+            with suppress(OSError):
+                self._file.close()
+        if self._made:
+            _remove(self._folder)
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:
@@ -173,17 +200,6 @@ async def _whole(call: Callable[..., T], *args: Any) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([running])
         raise
-
-
-def _create(folder: Path) -> BinaryIO:
-    folder.mkdir(mode=0o700, parents=True)
-    return (folder / _PART).open("xb")
-
-
-def _publish(folder: Path) -> None:
-    (folder / _PART).replace(folder / BLOB)
-    sync_folder(folder)
-    sync_folder(folder.parent)
 
 
 def _remove(folder: Path) -> None:

@@ -1,0 +1,243 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from petra.errors import NotFound, UnreadableDocument
+from petra.storage import documents, jobs
+from petra.storage.collections import Collection
+from petra.storage.database import Database
+from petra.storage.job_runner import JobContext, JobHandler, JobRunner
+from petra.storage.jobs import Job
+from petra.storage.users import User
+
+from .conftest import add_document
+
+Add = Callable[..., Awaitable[Job]]
+
+
+@pytest.fixture
+def add(db: Database, owner: User) -> Add:
+    async def enqueue(kind: str = "work", **payload: object) -> Job:
+        async with db.write() as conn:
+            return await jobs.enqueue(conn, kind, owner.id, payload)
+
+    return enqueue
+
+
+@pytest.fixture
+async def run(db: Database) -> AsyncIterator[Callable[..., Awaitable[JobRunner]]]:
+    started: list[JobRunner] = []
+
+    async def start(handler: JobHandler, concurrency: int = 2) -> JobRunner:
+        runner = JobRunner(db, {"work": handler, "pull": handler}, concurrency)
+        started.append(runner)
+        await runner.start()
+        return runner
+
+    yield start
+    for runner in started:
+        await runner.stop()
+
+
+async def get(db: Database, job_id: int) -> Job:
+    async with db.read() as conn:
+        job = await jobs.get(conn, job_id)
+    assert job
+    return job
+
+
+async def cancel(db: Database, job: Job) -> None:
+    async with db.write() as conn:
+        await jobs.request_cancel(conn, job.id)
+
+
+async def started(db: Database, job: Job) -> None:
+    while (await get(db, job.id)).started_at is None:
+        await asyncio.sleep(0.01)
+
+
+async def test_a_job_is_done_and_reports_how_far_it_is(db: Database, add: Add, run: Callable) -> None:
+    step = asyncio.Event()
+
+    async def handler(context: JobContext) -> None:
+        assert context.job.payload == {"path": "notes.md"}
+        await context.progress(1, total=4, unit="pages")
+        await context.progress(2, state="embedding")
+        step.set()
+        await proceed.wait()
+        await context.progress(4)
+
+    proceed = asyncio.Event()
+    job = await add(path="notes.md")
+    runner = await run(handler)
+    await step.wait()
+    middle = await get(db, job.id)
+    assert (middle.state, middle.done, middle.total, middle.unit) == ("embedding", 2, 4, "pages")
+    assert middle.started_at and middle.eta_s(middle.started_at + 3) == 3
+    assert runner.active() == 1
+    proceed.set()
+    done = await runner.wait(job.id)
+    assert (done.state, done.done, done.total, done.reason) == ("ready", 4, 4, None)
+    assert done.finished_at and done.eta_s(done.finished_at) is None
+    assert runner.active() == 0
+
+
+async def test_a_job_added_later_starts_when_woken(add: Add, run: Callable) -> None:
+    async def handler(context: JobContext) -> None:
+        assert context.job.state == "downloading"
+
+    runner = await run(handler)
+    job = await add("pull")
+    runner.wake()
+    assert (await runner.wait(job.id)).state == "ready"
+
+
+async def test_no_more_run_at_once_than_allowed_and_the_oldest_first(add: Add, run: Callable) -> None:
+    order: list[int] = []
+    most = 0
+
+    async def handler(context: JobContext) -> None:
+        nonlocal most
+        order.append(context.job.id)
+        most = max(most, runner.active())
+        await asyncio.sleep(0.02)
+
+    added = [(await add()).id for _ in range(6)]
+    runner = await run(handler, concurrency=2)
+    for job_id in added:
+        await runner.wait(job_id)
+    assert order == added and most == 2
+
+
+async def test_a_reason_reaches_the_person_and_the_document(
+    db: Database, collection: Collection, run: Callable
+) -> None:
+    async def handler(context: JobContext) -> None:
+        raise UnreadableDocument("The PDF is encrypted", remedy="Remove the password")
+
+    document = await add_document(db, collection)
+    async with db.write() as conn:
+        await documents.set_state(conn, document.id, "extracting")
+        job = await jobs.enqueue(conn, "work", collection.owner_id, {}, collection.id, document.id)
+    runner = await run(handler)
+    failed = await runner.wait(job.id)
+    assert (failed.state, failed.reason) == ("failed", "The PDF is encrypted. Remove the password.")
+    async with db.read() as conn:
+        found = await documents.get(conn, document.id)
+    assert found and (found.state, found.reason) == ("failed", failed.reason)
+
+
+async def test_an_unexpected_error_fails_the_job_and_stays_in_the_log(add: Add, run: Callable) -> None:
+    async def handler(context: JobContext) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    job = await add()
+    failed = await (await run(handler)).wait(job.id)
+    assert failed.state == "failed"
+    assert failed.reason == f"An internal error; the log has it under job {job.id}."
+
+
+async def test_a_job_that_reports_progress_stops_when_asked(db: Database, add: Add, run: Callable) -> None:
+    async def handler(context: JobContext) -> None:
+        for done in range(10_000):
+            await context.progress(done)
+            await asyncio.sleep(0.01)
+
+    job = await add()
+    runner = await run(handler)
+    await started(db, job)
+    await cancel(db, job)
+    runner.wake()
+    async with asyncio.timeout(2):
+        assert (await runner.wait(job.id)).state == "cancelled"
+
+
+async def test_a_job_that_says_nothing_is_cancelled_too(db: Database, add: Add, run: Callable) -> None:
+    async def handler(context: JobContext) -> None:
+        await asyncio.sleep(60)
+
+    job = await add()
+    runner = await run(handler)
+    await started(db, job)
+    await cancel(db, job)
+    runner.wake()
+    async with asyncio.timeout(3):
+        assert (await runner.wait(job.id)).state == "cancelled"
+
+
+async def test_a_job_that_waits_is_cancelled_at_once_and_never_runs(
+    db: Database, add: Add, run: Callable
+) -> None:
+    async def handler(context: JobContext) -> None:
+        raise AssertionError("ran")
+
+    job = await add()
+    await cancel(db, job)
+    assert (await get(db, job.id)).state == "cancelled"
+    assert (await (await run(handler)).wait(job.id)).state == "cancelled"
+
+
+async def test_cancelling_what_has_ended_changes_nothing(db: Database, add: Add, run: Callable) -> None:
+    async def handler(context: JobContext) -> None:
+        pass
+
+    job = await add()
+    done = await (await run(handler)).wait(job.id)
+    await cancel(db, job)
+    assert await get(db, job.id) == done
+
+
+async def test_stopping_the_server_puts_a_job_back(db: Database, add: Add, run: Callable) -> None:
+    async def endless(context: JobContext) -> None:
+        await context.progress(3, total=9, state="embedding")
+        await asyncio.sleep(60)
+
+    async def quick(context: JobContext) -> None:
+        pass
+
+    job = await add()
+    first = await run(endless)
+    await started(db, job)
+    await first.stop()
+    waiting = await get(db, job.id)
+    assert (waiting.state, waiting.attempts, waiting.started_at) == ("queued", 0, None)
+    assert (await (await run(quick)).wait(job.id)).state == "ready"
+
+
+async def test_a_job_that_a_crash_interrupted_runs_again_but_not_for_ever(
+    db: Database, add: Add, run: Callable
+) -> None:
+    async def handler(context: JobContext) -> None:
+        raise AssertionError("ran")
+
+    job, unwanted = await add(), await add()
+    states = []
+    for crash in range(3):
+        async with db.write() as conn:
+            await jobs.claim(conn, {"work": "extracting"})
+            if crash == 0:
+                await jobs.claim(conn, {"work": "extracting"})
+                await jobs.request_cancel(conn, unwanted.id)
+        async with db.write() as conn:  # what the next server does first
+            await jobs.requeue_interrupted(conn)
+        states.append((await get(db, job.id)).state)
+    assert states == ["queued", "queued", "failed"]
+    assert "3 times" in str((await get(db, job.id)).reason)
+    assert (await get(db, unwanted.id)).state == "cancelled"
+    assert (await (await run(handler)).wait(job.id)).state == "failed"
+
+
+async def test_a_person_sees_their_own_jobs_newest_first(db: Database, owner: User, add: Add) -> None:
+    added = [await add() for _ in range(3)]
+    async with db.read() as conn:
+        assert await jobs.list_for(conn, owner.id, 2) == added[:0:-1]
+        assert await jobs.list_for(conn, "0" * 32, 2) == []
+
+
+async def test_waiting_for_no_job_is_an_error(run: Callable) -> None:
+    async def handler(context: JobContext) -> None:
+        pass
+
+    with pytest.raises(NotFound):
+        await (await run(handler)).wait(7)
