@@ -90,7 +90,7 @@ clean: ## remove all that was installed and built here; documents, models and co
 
 .make/web: .make/npm $(WEB_SOURCES)
 	@echo "Building the page"
-	@cd web && npm run --silent build
+	@cd web && npm run --silent build -- --logLevel warn
 	@touch $@
 
 .make/models: .make/python

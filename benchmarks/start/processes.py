@@ -35,7 +35,7 @@ class Started:
 
 def environment(data_dir: Path, *, workers: bool) -> dict[str, str]:
     """The environment of a Petra of its own, beside whichever one the person uses."""
-    own = {"DATA_DIR": str(data_dir), "PORT": "0"}
+    own = {"DATA_DIR": str(data_dir), "PORT": "0", "PYTHONDONTWRITEBYTECODE": ""}
     without = {"MODEL_PATH": ELSEWHERE, "EMBEDDING_MODEL": ELSEWHERE}
     return os.environ | own | ({} if workers else without)
 
