@@ -1,0 +1,92 @@
+"""A deterministic endpoint for tests of pages and transports, and for nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import signal
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import numpy as np
+
+from petra.errors import TooLarge
+from petra.inference.worker.engine import Ended, Event, Generation, Piece, Vectors
+
+WORD = re.compile(r"\w+")
+FIRST_PASSAGE = re.compile(r"\[1\][^\n]*\n+(.+?)(?:(?<=[.!?])\s|\n|$)", re.DOTALL)
+
+
+class StubEngine:
+    """Answers with the first sentence of the prompt's passage [1] and cites it; embeds by hashed words.
+
+    `token_delay` seconds pass before each word.
+    """
+
+    def __init__(self, *, name: str = "stub", token_delay: float = 0.0, dimension: int = 64) -> None:
+        self.name = name
+        self.context = 4096
+        self._delay = token_delay
+        self._dimension = dimension
+        self._turn = asyncio.Lock()
+        self._served = 0
+
+    def health(self) -> dict[str, Any]:
+        """Values for `/health`."""
+        return {
+            "context": self.context,
+            "prefill_tokens_per_s": 10_000.0,
+            "busy": self._turn.locked(),
+            "queued": 0,
+            "served": self._served,
+            "progress_age_s": 0.0,
+            "degraded": None,
+        }
+
+    async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """A word is a token."""
+        return [[len(word) for word in WORD.findall(text)] for text in texts]
+
+    async def generate(self, request: Generation) -> AsyncGenerator[Event]:
+        """See ChatEngine."""
+        texts = [message.content for message in request.messages] or [request.prompt or ""]
+        prompt_tokens = sum(len(WORD.findall(text)) for text in texts)
+        if prompt_tokens >= self.context:
+            raise TooLarge(f"The prompt is {prompt_tokens - self.context + 1} tokens too long")
+        words = _answer(texts[-1]).split(" ")
+        most = request.max_tokens or len(words)
+        async with self._turn:
+            for number, word in enumerate(words[:most]):
+                await asyncio.sleep(self._delay)
+                yield Piece(word if number == 0 else f" {word}")
+        self._served += 1
+        yield Ended("stop" if len(words) <= most else "length", prompt_tokens, min(len(words), most))
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Sums of one random vector a word, so that texts with the same words are near."""
+        self._served += 1
+        return np.stack([self._vector(text) for text in texts]).astype(np.float32)
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    def _vector(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        total = np.full(self._dimension, 1e-6)
+        for word in WORD.findall(text.lower()):
+            seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+            total += np.random.default_rng(seed).standard_normal(self._dimension)
+        unit: np.ndarray[Any, np.dtype[np.float64]] = total / np.linalg.norm(total)
+        return unit
+
+
+def crash() -> None:
+    """Die as native code does, to try what the supervisor makes of it."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _answer(prompt: str) -> str:
+    if passage := FIRST_PASSAGE.search(prompt):
+        return f"{' '.join(passage.group(1).split())} [1]"
+    return f"You said: {' '.join(prompt.split())[-200:]}"

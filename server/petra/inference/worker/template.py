@@ -1,0 +1,127 @@
+"""A model's own chat template, applied so that no text of a person's can forge a turn.
+
+The template is rendered with a placeholder for each message's content. What it writes around them is
+tokenised with special tokens, the contents without: `<|im_end|>` in a question is eight harmless
+characters' worth of ordinary tokens. White space around a content is dropped (many templates do so).
+
+Templates come with model files and are programs: they are rendered here, in the worker, sandboxed, and
+by the thread that the heartbeat watches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import jinja2
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from petra.errors import BadRequest
+from petra.inference.worker.engine import Message
+
+# Private-use characters: they are in no template, and contents are never in the rendered text.
+OPEN, CLOSE = "\ue000", "\ue001"
+PLACEHOLDER = re.compile(f"{OPEN}(\\d+){CLOSE}")
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
+    "+ '<|im_end|>\n' }}{% endfor %}{{ '<|im_start|>assistant\n' }}"
+)
+# For base models, which have no template: a transcript to go on with.
+TRANSCRIPT = (
+    "{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] + '\n\n' }}"
+    "{% else %}{{ message['role'] | capitalize + ': ' + message['content'] + '\n\n' }}{% endif %}"
+    "{% endfor %}{{ 'Assistant:' }}"
+)
+
+Tokenize = Callable[[str, bool], list[int]]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Tokens, and how many of them come before the first content that is not the system's: only those
+    may be shared between people."""
+
+    tokens: list[int]
+    public: int
+
+
+class ChatTemplate:
+    """Renders messages to tokens. `tokenize(text, special)` is the model's, without a BOS token."""
+
+    def __init__(
+        self, source: str, tokenize: Tokenize, *, bos: str = "", eos: str = "", bos_token: int | None = None
+    ) -> None:
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols], autoescape=False
+        )
+        environment.globals["raise_exception"] = _refuse
+        environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+        self._template = environment.from_string(source)
+        self._tokenize = tokenize
+        self._names = {"bos_token": bos, "eos_token": eos}
+        self._bos = bos
+        self._bos_token = bos_token
+
+    def apply(self, messages: Sequence[Message]) -> Prompt:
+        """The prompt for an answer of the assistant. Raises BadRequest for an order of roles that the
+        model's template refuses."""
+        rendered, contents = self._render(messages)
+        tokens: list[int] = []
+        public: int | None = None
+        position = 0
+        if self._bos_token is not None and not (self._bos and rendered.startswith(self._bos)):
+            tokens.append(self._bos_token)
+        for place in PLACEHOLDER.finditer(rendered):
+            tokens += self._tokenize(rendered[position : place.start()], True)
+            message = contents[int(place.group(1))]
+            if message.role != "system" and public is None:
+                public = len(tokens)
+            tokens += self._tokenize(message.content.strip(), False)
+            position = place.end()
+        tokens += self._tokenize(rendered[position:], True)
+        return Prompt(tokens, len(tokens) if public is None else public)
+
+    def _render(self, messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
+        """The template's text with placeholders, and the messages these stand for."""
+        try:
+            rendered = self._text(messages)
+            if _places(rendered) >= set(range(len(messages))):
+                return rendered, messages
+        except jinja2.TemplateError as error:
+            if messages[0].role != "system" or len(messages) == 1:
+                raise _unfit(error) from error
+        # Some templates refuse or drop a system message: then it opens the first turn.
+        first, second, *rest = messages
+        merged = [Message(second.role, f"{first.content}\n\n{second.content}"), *rest]
+        try:
+            return self._text(merged), merged
+        except jinja2.TemplateError as error:
+            raise _unfit(error) from error
+
+    def _text(self, messages: Sequence[Message]) -> str:
+        values: list[dict[str, Any]] = [
+            {"role": message.role, "content": f"{OPEN}{number}{CLOSE}"}
+            for number, message in enumerate(messages)
+        ]
+        return self._template.render(messages=values, add_generation_prompt=True, **self._names)
+
+
+def _places(rendered: str) -> set[int]:
+    return {int(place.group(1)) for place in PLACEHOLDER.finditer(rendered)}
+
+
+def _refuse(message: str) -> None:
+    raise jinja2.TemplateError(message)
+
+
+def _unfit(error: jinja2.TemplateError) -> BadRequest:
+    return BadRequest(
+        "The model's chat template refuses these messages",
+        cause=str(error)[:200],
+        remedy="Give a system message first or none, then user and assistant in turn",
+    )
