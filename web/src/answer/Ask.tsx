@@ -56,6 +56,7 @@ export function Ask({ input, conversation, documents, loaded, sending, model, ad
           {thread.turns.length === 0 && !conversation.error && (
             <Welcome ready={ready} working={working} loaded={loaded} add={add} />
           )}
+          {thread.turns.length > 0 && <h1 className="hidden">Conversation</h1>}
           {thread.turns.map((turn) => (
             <TurnView
               key={turn.ref}
@@ -84,7 +85,11 @@ export function Ask({ input, conversation, documents, loaded, sending, model, ad
         {link === "lost" && !current(thread) && <Notice tone="calm" error={noServer} />}
         {link !== "lost" && model.notice && <Notice error={model.notice} tone={model.tone} />}
         {ready > 0 && working > 0 && (
-          <p className="hint">{plural(working, "document")} still being read: answers cannot use it all yet.</p>
+          <p className="hint">
+            {working === 1
+              ? "1 document is still being read: answers cannot use it yet."
+              : `${plural(working, "document")} are still being read: answers cannot use them yet.`}
+          </p>
         )}
         <Composer input={input} busy={current(thread) !== undefined} send={send} stop={stop}>
           {collections.length > 1 && (

@@ -24,7 +24,9 @@ const FILTER_FROM = 12;
 export function DocumentPanel({ documents, jobs, uploads, openId, add, dismiss, changed }: Props) {
   const [filter, setFilter] = useState("");
   const byDocument = jobsByDocument(jobs);
-  const wanted = documents.filter((one) => one.name.toLowerCase().includes(filter.toLowerCase()));
+  const wanted = documents
+    .filter((one) => one.name.toLowerCase().includes(filter.toLowerCase()))
+    .sort((a, b) => Number(isWorking(b)) - Number(isWorking(a)));
   const sending = uploads.filter((one) => !hasArrived(one, documents));
 
   return (

@@ -20,7 +20,7 @@ export function UploadRow({ upload, dismiss }: { upload: Upload; dismiss: (key: 
           </p>
         ) : (
           <>
-            <p className="state">{sent < total ? `Sending ${size(sent)} of ${size(total)}` : "Opening"}</p>
+            <p className="state">{stateOf(upload)}</p>
             <progress {...(total ? { value: sent / total } : {})} aria-label={`Sending ${upload.name}`} />
           </>
         )}
@@ -34,4 +34,9 @@ export function UploadRow({ upload, dismiss }: { upload: Upload; dismiss: (key: 
       )}
     </li>
   );
+}
+
+function stateOf({ sent, total }: Upload): string {
+  if (sent === 0) return "Waiting to be sent";
+  return sent < total ? `Sending ${size(sent)} of ${size(total)}` : "Opening";
 }

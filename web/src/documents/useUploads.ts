@@ -41,21 +41,29 @@ export function useUploads(stored: () => void) {
 
   const add = useCallback(
     (files: readonly File[]) => {
+      /** Resolves when the bytes are out; what the server makes of them, the next file need not wait for. */
+      const send = (file: File, key: number): Promise<void> =>
+        new Promise((out) => {
+          const progress = (sent: number, total: number): void => {
+            dispatch({ type: "sent", key, sent, total });
+            if (sent < total) return;
+            stored();
+            out();
+          };
+          upload(file, progress)
+            .then(
+              () => dispatch({ type: "gone", key }),
+              (error: unknown) => dispatch({ type: "failed", key, error: asWireError(error) }),
+            )
+            .finally(() => {
+              stored();
+              out();
+            });
+        });
       for (const file of files) {
         const key = ++lastKey;
         dispatch({ type: "added", upload: { key, name: file.name, sent: 0, total: file.size } });
-        queue = queue.then(async () => {
-          try {
-            await upload(file, (sent, total) => {
-              dispatch({ type: "sent", key, sent, total });
-              if (sent === total) stored();
-            });
-            dispatch({ type: "gone", key });
-          } catch (error) {
-            dispatch({ type: "failed", key, error: asWireError(error) });
-          }
-          stored();
-        });
+        queue = queue.then(() => send(file, key));
       }
     },
     [stored],

@@ -170,13 +170,20 @@ export async function getMessages(conversation: string): Promise<MessageView[]> 
   return Array.isArray(answer) ? answer : answer.messages;
 }
 
-/** Send one file. XMLHttpRequest, because `fetch` cannot tell how much has been sent. */
-export function upload(file: File, progress: (sent: number, total: number) => void): Promise<UploadView> {
+/** Called as the bytes of a file go out; the last time with `sent` and `total` equal. */
+export type SendProgress = (sent: number, total: number) => void;
+
+/**
+ * Send one file; done when the server has read it, or has it in its queue. XMLHttpRequest, because
+ * `fetch` cannot tell how much has been sent.
+ */
+export function upload(file: File, progress: SendProgress): Promise<UploadView> {
   return new Promise((resolve, reject) => {
     const call = new XMLHttpRequest();
     const form = new FormData();
     form.append("file", file);
-    call.upload.onprogress = (event) => progress(event.loaded, event.total);
+    call.upload.onprogress = (event) => progress(Math.min(event.loaded, event.total - 1), event.total);
+    call.upload.onload = (event) => progress(event.total, event.total);
     call.onload = () => {
       if (call.status >= 400) reject(failureFrom(call.status, call.responseText));
       else resolve(JSON.parse(call.responseText) as UploadView);
