@@ -106,8 +106,10 @@ async def test_unknown_methods_are_said_to_be_unknown(door: Door) -> None:
 
 async def test_shutdown_then_exit_ends_the_session_and_not_the_server(door: Door) -> None:
     client = await door.client()
+    client.ask("running", "wait")
     client.request(1, "shutdown")
     assert (await client.reply(1))["result"] is None
+    assert (await client.reply("running"))["error"]["code"] == -32800
     client.ask(2, "hello")
     assert (await client.reply(2))["error"]["code"] == -32600
     client.notify("exit")

@@ -194,8 +194,9 @@ class Forwarder:
             for body in link.bodies():
                 self._from_server(link, body)
         except (OSError, FrameError):
-            pass  # The same as an end of the stream: this server sends nothing more.
-        self._lost(link)
+            return  # The same as an end of the stream: this server sends nothing more.
+        finally:
+            self._lost(link)
 
     def _from_server(self, link: Link, body: bytes) -> None:
         message = _read(body)

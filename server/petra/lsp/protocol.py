@@ -223,6 +223,14 @@ class PetraProtocol(LanguageServerProtocol):
         if tasks := [future for future in running if isinstance(future, asyncio.Future)]:
             await asyncio.wait(tasks)
 
+    @lsp_method(types.SHUTDOWN)
+    def lsp_shutdown(self, *args: Any) -> None:  # type: ignore[override]
+        """Stop what runs for this client; after this only `exit` is expected."""
+        self._shutdown = True
+        for msg_id, future in list(self._request_futures.items()):
+            if msg_id != self.msg_id:
+                future.cancel()
+
     @lsp_method(types.EXIT)
     def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]
         """End this session, and never the server, which others use as well."""
