@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from petra.storage.rows import BATCH, batches
@@ -19,7 +19,7 @@ from petra.storage.tables import chunks, documents
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NewChunk:
     """A passage as the chunker makes it. `pages` and `lines` are first and last, from 1, inclusive.
     `text_hash` is the SHA-256, in hex, of what is embedded: the header, a newline and the text."""
@@ -32,7 +32,7 @@ class NewChunk:
     text_hash: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A passage as it is stored."""
 
@@ -84,25 +84,21 @@ async def added_since(conn: AsyncConnection, collection_id: str, revision: int) 
     Together with `deleted_since`, in one `Database.read()`, it brings a cache from any revision to the
     one that the collection has in that read.
     """
-    found: list[Chunk] = []
-    after = (revision, _LAST_ID)
-    while True:
-        # Pages, because turning 100,000 rows into objects at once would hold the event loop.
-        page = (
-            select(chunks)
-            .where(
-                chunks.c.collection_id == collection_id,
-                chunks.c.deleted_revision.is_(None),
-                tuple_(chunks.c.revision, chunks.c.id) > after,
-            )
-            .order_by(chunks.c.revision, chunks.c.id)
-            .limit(BATCH)
+    query = (
+        select(chunks)
+        .where(
+            chunks.c.collection_id == collection_id,
+            chunks.c.deleted_revision.is_(None),
+            chunks.c.revision > revision,
         )
-        rows = (await conn.execute(page)).mappings().all()
-        found += [_chunk(row) for row in rows]
-        if len(rows) < BATCH:
-            return found
-        after = (found[-1].revision, found[-1].id)
+        .order_by(chunks.c.revision, chunks.c.id)
+    )
+    found: list[Chunk] = []
+    # In portions: turning 100,000 rows into objects at once would hold the event loop.
+    async with conn.stream(query) as rows:
+        async for some in rows.mappings().partitions(BATCH):
+            found += [_chunk(row) for row in some]
+    return found
 
 
 async def deleted_since(conn: AsyncConnection, collection_id: str, revision: int) -> list[int]:
@@ -110,7 +106,7 @@ async def deleted_since(conn: AsyncConnection, collection_id: str, revision: int
     query = select(chunks.c.id).where(
         chunks.c.collection_id == collection_id, chunks.c.deleted_revision > revision
     )
-    return list(await conn.scalars(query.order_by(chunks.c.id)))
+    return await _ids(conn, query.order_by(chunks.c.id))
 
 
 async def alive_ids(conn: AsyncConnection, collection_id: str) -> list[int]:
@@ -118,7 +114,7 @@ async def alive_ids(conn: AsyncConnection, collection_id: str) -> list[int]:
     query = select(chunks.c.id).where(
         chunks.c.collection_id == collection_id, chunks.c.deleted_revision.is_(None)
     )
-    return list(await conn.scalars(query.order_by(chunks.c.id)))
+    return await _ids(conn, query.order_by(chunks.c.id))
 
 
 async def count(conn: AsyncConnection, collection_id: str) -> int:
@@ -161,7 +157,12 @@ async def get_many(conn: AsyncConnection, ids: Sequence[int]) -> list[Chunk]:
     return [found[id] for id in dict.fromkeys(ids) if id in found]
 
 
-_LAST_ID = 2**63 - 1
+async def _ids(conn: AsyncConnection, query: Select[int]) -> list[int]:
+    found: list[int] = []
+    async with conn.stream_scalars(query) as rows:
+        async for some in rows.partitions(10 * BATCH):
+            found += some
+    return found
 
 
 def _row(document_id: str, collection_id: str, revision: int, chunk: NewChunk) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -146,5 +146,5 @@ async def mark_deleted(conn: AsyncConnection, id: str, revision: int) -> None:
     )
 
 
-def _alive() -> Select[tuple[object, ...]]:
+def _alive() -> Select[*tuple[Any, ...]]:
     return select(documents).where(documents.c.deleted_revision.is_(None))

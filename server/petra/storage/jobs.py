@@ -166,7 +166,7 @@ async def requeue_interrupted(conn: AsyncConnection) -> int:
     return put_back
 
 
-def _waiting(kinds: Collection[str]) -> Select[tuple[int, str]]:
+def _waiting(kinds: Collection[str]) -> Select[int, str]:
     queued = select(jobs.c.id, jobs.c.kind).where(
         jobs.c.state == "queued", jobs.c.finished_at.is_(None), jobs.c.kind.in_(kinds)
     )
