@@ -1,0 +1,90 @@
+"""No query that a person waits for reads a whole table."""
+
+from typing import Any
+
+from sqlalchemy import event
+
+from petra.storage import chunks, collections, conversations, documents, jobs, uploads, users, vectors
+from petra.storage.collections import Collection
+from petra.storage.database import Database
+from petra.storage.users import User
+
+from .conftest import add_document, chunk
+
+SMALL = {"users", "branch", "ix_jobs_open", "ix_messages_streaming"}
+"""The people, one branch of messages, and the indices of only what is not finished."""
+
+
+async def test_every_query_uses_an_index(db: Database, owner: User, collection: Collection) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def listen(
+        conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+    ) -> None:
+        asked.append((statement, parameters[0] if executemany else parameters))
+
+    engines = [db._writer.sync_engine, db._readers.sync_engine]
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", listen)
+    await everything(db, owner, collection)
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", listen)
+
+    kinds = ("SELECT", "UPDATE", "DELETE", "WITH")
+    async with db.read() as conn:
+        for statement, parameters in asked:
+            if not statement.lstrip().startswith(kinds):
+                continue
+            plan = (await conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()
+            for *_, step in plan:
+                assert not step.startswith("SCAN") or SMALL & set(step.split()), f"{step}: {statement}"
+
+
+async def everything(db: Database, owner: User, collection: Collection) -> None:
+    document = await add_document(db, collection)
+    async with db.write() as conn:
+        ids = await chunks.replace(conn, document.id, collection.id, [chunk("a"), chunk("b", 1)], 2)
+        await vectors.put_many(conn, owner.id, "m", {"a" * 64: b"12"})
+        job = await jobs.enqueue(conn, "work", owner.id, {}, collection.id, document.id)
+        await jobs.claim(conn, {"work": "extracting"})
+        await jobs.progress(conn, job.id, done=1, total=2, unit="", state="embedding")
+        await jobs.finish(conn, job.id, "failed", "no")
+        talk = await conversations.create(conn, owner.id)
+        question = await conversations.add_message(conn, talk.id, "user", "q")
+        answer = await conversations.add_message(conn, talk.id, "assistant", "", question.id, "streaming")
+        await conversations.append_parts(conn, answer.id, [(0, "text", {})])
+        await conversations.interrupt_streaming(conn)
+        await conversations.set_sources(conn, answer.id, [])
+        await conversations.set_usage(
+            conn, answer.id, {"model": "m", "prompt_tokens": 1, "completion_tokens": 1, "total_ms": 1}
+        )
+    async with db.read() as conn:
+        await collections.by_name(conn, owner.id, "course")
+        await collections.list_for(conn, owner.id)
+        await documents.by_path(conn, collection.id, "a")
+        await documents.by_sha256(conn, collection.id, "a")
+        await documents.list_in(conn, collection.id)
+        await documents.get_many(conn, [document.id])
+        await chunks.added_since(conn, collection.id, 1)
+        await chunks.deleted_since(conn, collection.id, 1)
+        await chunks.alive_ids(conn, collection.id)
+        await chunks.of_document(conn, document.id)
+        await chunks.get_many(conn, ids)
+        await vectors.get_many(conn, owner.id, "m", ["a" * 64, "b" * 64])
+        await uploads.by_sha256(conn, owner.id, "a")
+        await users.get(conn, owner.id)
+        await conversations.list_for(conn, owner.id)
+        await conversations.history(conn, answer.id)
+        await conversations.messages_in(conn, talk.id)
+        await conversations.latest(conn, talk.id)
+        await conversations.parts_after(conn, answer.id, -1)
+        await conversations.sources_of(conn, [answer.id])
+        await conversations.usage_of(conn, answer.id)
+        await jobs.list_for(conn, owner.id)
+        await jobs.any_waiting(conn, ["work"])
+        await jobs.cancel_requested(conn, [job.id])
+    async with db.write() as conn:
+        await documents.mark_deleted(conn, document.id, 3)
+        await jobs.requeue_interrupted(conn)
+        await conversations.remove(conn, talk.id)
+        await collections.remove(conn, collection.id)
