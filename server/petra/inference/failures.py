@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
+
 from petra.errors import BadRequest, Busy, ModelUnavailable, PetraError, TooLarge
 
 
@@ -28,6 +30,12 @@ def from_stream(data: Mapping[str, Any]) -> PetraError:
 
 def unreachable(address: str, error: BaseException) -> ModelUnavailable:
     """For a connection that was refused, reset or cut off."""
+    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
+        return ModelUnavailable(
+            "The model stopped in the middle of the answer",
+            cause="Its process or its connection has ended",
+            remedy="Ask again; the text so far is kept",
+        )
     return ModelUnavailable(
         "The model does not answer",
         cause=f"The connection to {_shown(address)} failed: {str(error) or type(error).__name__}",

@@ -165,6 +165,16 @@ def resolve(models_dir: Path, model: str) -> Resolved:
     return Resolved(found.name, whole)
 
 
+def fingerprint(models_dir: Path, model: str) -> tuple[tuple[int, int], ...]:
+    """Something that changes when the model's files are put there or replaced. Cheap, reads no content."""
+    path = Path(model).expanduser()
+    try:
+        folder = folder_of(models_dir, model)
+    except NotFound:
+        folder = models_dir / path.name
+    return _stat(path), _stat(folder / MANIFEST)
+
+
 def sha256(path: Path, stop: Callable[[], None] = lambda: None) -> str:
     """The SHA-256 of a file, in hex. `stop` is called between blocks and may raise."""
     digest = hashlib.sha256()

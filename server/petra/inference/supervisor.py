@@ -1,82 +1,80 @@
-"""Model workers as children: started, watched, restarted with back-off, given up on for a while."""
+"""The model workers of one server, by name: `use("chat")` is all that the rest of Petra needs."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from petra.inference.client import ModelEndpoint
+from petra.inference.supervised import Timing, Worker, WorkerSpec, WorkerState
 
-State = Literal["stopped", "starting", "ready", "restarting", "circuit_open", "missing_model", "external"]
-
-
-@dataclass(frozen=True)
-class WorkerSpec:
-    """One worker: its name in the server, what it runs, and how.
-
-    `model` is a catalogue name, a path, or the address of an endpoint that somebody else runs (no
-    process then; `token` is its bearer token). `idle_class` lets it run only when nobody else wants the
-    CPU. `on_demand` starts it at the first use and stops it after a minute without one. `args` are
-    passed to the worker as they are.
-    """
-
-    name: str
-    kind: Literal["chat", "embed", "stub"]
-    model: str
-    idle_class: bool = False
-    on_demand: bool = False
-    args: Sequence[str] = ()
-    token: str | None = None
-
-
-@dataclass(frozen=True)
-class WorkerState:
-    """How a worker is. `degraded` says what it does without, `remedy` what a person can do."""
-
-    state: State
-    model: str
-    restarts: int = 0
-    last_exit: str | None = None
-    degraded: str | None = None
-    remedy: str | None = None
-    pid: int | None = None
+__all__ = ["Supervisor", "Timing", "WorkerSpec", "WorkerState"]
 
 
 class Supervisor:
-    """All workers of one server. `log` is a structured logger; sockets are made in `runtime_dir`."""
+    """Starts, watches, restarts and ends the workers.
 
-    def __init__(self, specs: Sequence[WorkerSpec], *, runtime_dir: Path, models_dir: Path, log: Any) -> None:
-        raise NotImplementedError
+    Their sockets are made in `runtime_dir` (mode 0700), their models looked for in `models_dir`. `log` is
+    a structured logger; it gets the workers' output.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[WorkerSpec],
+        *,
+        runtime_dir: Path,
+        models_dir: Path,
+        log: Any,
+        timing: Timing | None = None,
+    ) -> None:
+        self._workers = {
+            spec.name: Worker(
+                spec,
+                models_dir=models_dir,
+                folder=runtime_dir,
+                log=log,
+                timing=timing or Timing(),
+            )
+            for spec in specs
+        }
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Start every worker that is not on demand; returns before they are ready."""
-        raise NotImplementedError
+        for worker in self._workers.values():
+            if not worker.external:
+                self._tasks.append(asyncio.create_task(worker.run(), name=f"worker {worker.spec.name}"))
 
     async def stop(self) -> None:
         """End every worker and wait for it."""
-        raise NotImplementedError
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        for worker in self._workers.values():
+            await worker.endpoint.close()
 
     def endpoint(self, name: str) -> ModelEndpoint:
         """The worker's endpoint, whether or not it is ready."""
-        raise NotImplementedError
+        return self._workers[name].endpoint
 
     def state(self, name: str) -> WorkerState:
         """How the worker is now."""
-        raise NotImplementedError
+        return self._workers[name].state
 
     def states(self) -> dict[str, WorkerState]:
         """How all workers are, by name."""
-        raise NotImplementedError
+        return {name: worker.state for name, worker in self._workers.items()}
 
     def retry(self, name: str) -> None:
-        """Close an open circuit now, or look again for a model that was missing."""
-        raise NotImplementedError
+        """Try again now: close an open circuit, or look again for a model that was missing."""
+        self._workers[name].retry()
 
     async def use(self, name: str, timeout_s: float = 60.0) -> ModelEndpoint:
         """The worker's endpoint once it is ready, starting it if need be.
 
         Raises ModelUnavailable that says its state and the remedy.
         """
-        raise NotImplementedError
+        return await self._workers[name].use(timeout_s)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -18,10 +17,8 @@ from aiohttp import web
 
 from petra import platform
 from petra.errors import PetraError, SettingsError
+from petra.inference import reports
 from petra.inference.worker import app as http
-
-CANNOT_START = 3
-REPORT = "petra-worker-error: "
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,9 +58,8 @@ def run(args: argparse.Namespace) -> int:
         _be_a_good_child(args)
         asyncio.run(_serve(args))
     except PetraError as error:
-        report = {"code": error.code, "what": error.what, "cause": error.cause, "remedy": error.remedy}
-        sys.stderr.write(REPORT + json.dumps(report) + "\n")
-        return CANNOT_START
+        sys.stderr.write(reports.line(error))
+        return reports.CANNOT_START
     except KeyboardInterrupt:
         return 130
     return 0

@@ -1,0 +1,46 @@
+"""Where a worker listens: a unix socket, on Windows a loopback port with a token."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from petra import platform
+from petra.inference.client import ModelEndpoint
+
+
+@dataclass(frozen=True)
+class Place:
+    """An endpoint, and the arguments that make a worker listen there (none for somebody else's)."""
+
+    endpoint: ModelEndpoint
+    arguments: tuple[str, ...] = ()
+
+
+def is_address(model: str) -> bool:
+    """Whether a model is the address of an endpoint that somebody else runs."""
+    return model.startswith(("http://", "https://", "unix:"))
+
+
+def outside(address: str, token: str | None) -> Place:
+    """An endpoint that is there already. `address#name` asks it for the model of that name."""
+    base, _, model = address.partition("#")
+    return Place(ModelEndpoint(base, model=model or None, token=token))
+
+
+def inside(name: str, model: str, runtime_dir: Path) -> Place:
+    """A place for a worker of our own; it stays the same over restarts. On the wire a model that is a
+    path goes by the file's name."""
+    model = Path(model).stem if model.endswith(".gguf") or len(Path(model).parts) > 1 else model
+    if not platform.WINDOWS:
+        address = f"unix:{runtime_dir / f'{name}.sock'}"
+        return Place(ModelEndpoint(address, model=model), ("--listen", address))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token, file = secrets.token_urlsafe(32), runtime_dir / f"{name}.token"
+    platform.private_write(file, token)
+    endpoint = ModelEndpoint(f"http://127.0.0.1:{port}", model=model, token=token)
+    return Place(endpoint, ("--listen", f"127.0.0.1:{port}", "--token-file", str(file)))
