@@ -84,7 +84,7 @@ class Client:
         self.reader = reader
         self.writer = writer
         self._decoder = FrameDecoder()
-        self._replies: dict[Any, dict[str, Any]] = {}
+        self.kept: dict[Any, dict[str, Any]] = {}
 
     def send(self, message: Any) -> None:
         self.send_body(json.dumps(message).encode())
@@ -117,12 +117,12 @@ class Client:
 
     async def reply(self, msg_id: Any) -> dict[str, Any]:
         """The reply to `msg_id`; replies to others that come before it are kept, notifications not."""
-        while msg_id not in self._replies:
+        while msg_id not in self.kept:
             message = await self.receive()
             assert message is not None, f"no reply to {msg_id}"
             if "method" not in message:
-                self._replies[message["id"]] = message
-        return self._replies.pop(msg_id)
+                self.kept[message["id"]] = message
+        return self.kept.pop(msg_id)
 
     async def until_reply(self, msg_id: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Everything before the reply to `msg_id`, and that reply."""

@@ -60,6 +60,7 @@ async def test_initialize_is_answered_before_there_is_a_server_and_what_follows_
         started.set()
         assert (await editor.reply(1))["result"]["answer"] == "asked early "
         assert (await editor.reply(2))["error"]["code"] == -32800
+        assert editor.kept == {}  # the server's reply to initialize is not shown a second time
 
 
 async def test_shutdown_without_a_server_is_answered_at_once() -> None:

@@ -43,6 +43,7 @@ def test_content_type_and_case_of_names_are_accepted() -> None:
     "stream",
     [
         b"Content-Length: 2\n\n{}",
+        b"Content-Length: 22\n\r\n{}",
         b"Content-Length: -2\r\n\r\n",
         b"Content-Length: \xb2\r\n\r\n{}",
         b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",

@@ -71,6 +71,14 @@ async def test_a_client_that_never_reads_is_dropped_and_its_answer_stopped(limit
         await door.still_serves()
 
 
+async def test_a_client_that_only_sends_is_dropped() -> None:
+    async with open_door(Limits(unread=0.3)) as door:
+        client = await door.client()
+        for number in range(20_000):
+            client.request(number, "petra/none")
+        await door.empty()
+
+
 async def test_the_server_ends_all_sessions_when_it_closes() -> None:
     async with open_door() as door:
         client = await door.client()
