@@ -43,7 +43,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def built_page() -> None:
     """The page as it would be shipped."""
     built = ROOT / "web" / "dist" / "index.html"
@@ -78,7 +78,7 @@ def stub_server(tmp_path_factory: pytest.TempPathFactory, stub_model: str) -> It
 
 
 @pytest.fixture
-def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
+def visit(chromium: Browser, built_page: None) -> Iterator[Callable[..., Visit]]:
     """Open a server's page as its owner: `visit(server, viewport=…, color_scheme=…)`.
 
     At the end no request may have left the server, nothing may have run that was not the page's own,

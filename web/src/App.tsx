@@ -9,7 +9,7 @@ import { useUploads } from "./documents/useUploads";
 import { Locked } from "./Locked";
 import type { Error as WireError } from "./messages.gen";
 import { Notice } from "./Notice";
-import { getStatus, listDocuments, listJobs } from "./server/api";
+import { getStatus, listDocuments, listJobs, noServer } from "./server/api";
 import { usePlace } from "./usePlace";
 import { usePolling } from "./usePolling";
 import { readiness } from "./model/readiness";
@@ -24,7 +24,7 @@ export function App() {
   const [place, go] = usePlace();
   const [panel, setPanel] = useState(false);
   const [folders, setFolders] = useState<readonly string[]>([]);
-  const library = usePolling(loadLibrary, (value) => (value === null || value.working ? 1000 : 10_000));
+  const library = usePolling(loadLibrary, (value) => (value?.working ? 1000 : value ? 10_000 : 2000));
   const status = usePolling(getStatus, (value) => (value && readiness(value, []).ready ? 15_000 : 2000));
   const { uploads, add, dismiss } = useUploads(library.refresh);
   const conversation = useThread();
@@ -79,7 +79,7 @@ export function App() {
         </header>
 
         <aside id="panel" aria-label="Documents and conversations">
-          {library.error && <Notice error={library.error} />}
+          {library.error && library.error.code !== noServer.code && <Notice error={library.error} />}
           {folders.length > 0 && <Notice error={folderHint(folders)} tone="calm" />}
           <DocumentPanel
             documents={documents}

@@ -27,6 +27,7 @@ export function DocumentPanel({ documents, jobs, uploads, openId, add, dismiss, 
   const wanted = documents
     .filter((one) => one.name.toLowerCase().includes(filter.toLowerCase()))
     .sort((a, b) => Number(isWorking(b)) - Number(isWorking(a)));
+  const working = documents.filter(isWorking).length;
   const sending = uploads.filter((one) => !hasArrived(one, documents));
 
   return (
@@ -37,6 +38,9 @@ export function DocumentPanel({ documents, jobs, uploads, openId, add, dismiss, 
           Add files
         </ChooseFiles>
       </header>
+      <p className="hidden" role="status">
+        {working ? `${plural(working, "document")} being read` : documents.length ? "All documents are read" : ""}
+      </p>
       {documents.length > FILTER_FROM && (
         <input
           type="search"

@@ -75,7 +75,7 @@ export class Connection {
   open(): void {
     if (this.socket) return;
     clearTimeout(this.timer);
-    this.listener.link("connecting");
+    if (this.tries === 0) this.listener.link("connecting");
     const socket = new WebSocket(this.address);
     this.socket = socket;
     socket.onopen = () => {
