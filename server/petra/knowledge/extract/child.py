@@ -77,7 +77,8 @@ def _answers(
         else:
             yield from _extract(request, options, count_tokens)
     except PetraError as error:
-        yield {"error": [error.code, error.what, error.cause, error.remedy]}
+        code = "not_text" if isinstance(error, sniff.NotText) else error.code
+        yield {"error": [code, error.what, error.cause, error.remedy]}
     except MemoryError:
         yield {"error": ["memory", "", "", ""]}
     except OSError as error:

@@ -11,9 +11,11 @@ from typing import Any
 
 from petra import platform
 from petra.errors import BadRequest, PetraError, UnreadableDocument
+from petra.knowledge.extract.sniff import NotText
 
 # One allocation arena and one thread: address space is limited, and the CPU belongs to people.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+_KINDS: Mapping[str, type[PetraError]] = {"bad_request": BadRequest, "not_text": NotText}
 _LONGEST_LINE = 64 * 1024 * 1024
 
 
@@ -108,5 +110,4 @@ def _error(error: Sequence[str], name: str, seconds: float) -> PetraError:
             remedy="Split it into smaller files or export it again, or raise EXTRACT_MEMORY",
         )
     what, cause, remedy = (str(word) for word in words)
-    kind = BadRequest if code == "bad_request" else UnreadableDocument
-    return kind(what, cause=cause, remedy=remedy)
+    return _KINDS.get(code, UnreadableDocument)(what, cause=cause, remedy=remedy)

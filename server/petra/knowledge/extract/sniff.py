@@ -11,6 +11,7 @@ from typing import Literal
 from petra.errors import UnreadableDocument
 
 Form = Literal["pdf", "text"]
+TextType = Literal["text/markdown", "text/plain", "text/x-source"]
 
 READABLE = "Petra reads PDF, Markdown, plain text and source code"
 
@@ -45,12 +46,16 @@ MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd"})
 PROSE = frozenset({"", ".txt", ".text", ".rst", ".adoc", ".org", ".tex", ".log"})
 
 
+class NotText(UnreadableDocument):
+    """A file that is empty or binary: in a folder it is passed over, as an upload it fails."""
+
+
 @dataclass(frozen=True)
 class Text:
     """Decoded text and the media type that its name gives it."""
 
     content: str
-    media_type: Literal["text/markdown", "text/plain", "text/x-source"]
+    media_type: TextType
 
 
 def form(head: bytes) -> Form:
@@ -58,19 +63,27 @@ def form(head: bytes) -> Form:
     return "pdf" if b"%PDF-" in head[:1024] else "text"
 
 
-def read_text(content: bytes, name: str) -> Text:
-    """Decode a file. Raises UnreadableDocument when it is not text, or empty."""
+def text_type(name: str) -> TextType:
+    """The kind of text that a file of this name holds, if it holds text."""
     suffix = PurePath(name).suffix.lower()
+    if suffix in MARKDOWN:
+        return "text/markdown"
+    return "text/plain" if suffix in PROSE else "text/x-source"
+
+
+def media_type(head: bytes, name: str) -> str:
+    """What a file seems to be, going by its first 1024 bytes and its name."""
+    return "application/pdf" if form(head) == "pdf" else text_type(name)
+
+
+def read_text(content: bytes, name: str) -> Text:
+    """Decode a file. Raises NotText when it is not text, or empty."""
     text = _decode(content) if content.strip(b"\0") else ""
     if text is not None and not text.strip(" \t\r\n\f\ufeff"):
-        raise UnreadableDocument(
-            f"{name} is empty", cause="There is no text in it", remedy="Choose a file with content"
-        )
+        raise NotText(f"{name} is empty", cause="There is no text in it", remedy="Choose a file with content")
     if text is None or any(content.startswith(magic) for magic, _ in _MAGIC if not magic.isascii()):
-        raise UnreadableDocument(f"{name} is not text", cause=f"It is {_what(content)}", remedy=READABLE)
-    if suffix in MARKDOWN:
-        return Text(text, "text/markdown")
-    return Text(text, "text/plain" if suffix in PROSE else "text/x-source")
+        raise NotText(f"{name} is not text", cause=f"It is {_what(content)}", remedy=READABLE)
+    return Text(text, text_type(name))
 
 
 def _what(content: bytes) -> str:

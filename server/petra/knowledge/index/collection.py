@@ -13,7 +13,7 @@ from pathlib import Path
 
 from petra.knowledge.index import generation
 from petra.knowledge.index.dense import Dense
-from petra.knowledge.index.entry import Candidates, Entry, Vector
+from petra.knowledge.index.entry import Candidates, Entry, Vector, best
 from petra.knowledge.index.lexical import Lexical
 from petra.telemetry import logger
 
@@ -115,16 +115,17 @@ class CollectionIndex:
     def search(
         self, query: str, vector: Vector | None, limit: int, documents: Collection[str] | None = None
     ) -> Candidates:
-        """The best `limit` chunks by meaning (when there is a vector) and by words, within `documents`
-        when given."""
+        """The best `limit` chunks by meaning (when there is a vector) and as many by words, within
+        `documents` when given."""
         dense = self._state.dense
-        lexical = self._lexical.search(query, limit, documents)
+        words = self._lexical.search(query, limit, documents)
         if vector is None:
-            return Candidates(lexical=lexical)
+            return Candidates(lexical=words)
         near = dense.search(vector, limit, documents)
-        similarity = dict(near)
-        similarity |= dense.scores(vector, [id for id, _ in lexical if id not in similarity])
-        return Candidates(dense=near, lexical=lexical, similarity=similarity)
+        # Both scores of every candidate: what is in one list only is not worth 0 by the other.
+        near += dense.scores(vector, {id for id, _ in words}.difference(id for id, _ in near))
+        words += self._lexical.scores(query, {id for id, _ in near}.difference(id for id, _ in words))
+        return Candidates(dense=best(near), lexical=best(words))
 
     def close(self) -> None:
         """Give up the working copy. The generation stays."""

@@ -87,10 +87,10 @@ class Dense:
         wanted = None if documents is None else np.array([name.encode() for name in documents], "S32")
         return best(self._in_index(vector, limit, wanted) + self._in_head(vector, limit, wanted), limit)
 
-    def scores(self, vector: Vector, chunk_ids: Collection[int]) -> dict[int, float]:
+    def scores(self, vector: Vector, chunk_ids: Collection[int]) -> Scored:
         """The similarity of these chunks, where they have a vector."""
         ids = np.fromiter(chunk_ids, np.int64, len(chunk_ids))
-        found: dict[int, float] = {}
+        found: Scored = []
         for rows, alive, at in (
             (self.rows, ~self.gone, lambda row: self.index.reconstruct(int(row))),
             (self.head_rows, np.ones(len(self.head_rows), np.bool_), lambda row: self.head[row]),
@@ -98,7 +98,7 @@ class Dense:
             places = np.searchsorted(rows["chunk"], ids)
             for id, place in zip(ids.tolist(), places.tolist(), strict=True):
                 if place < len(rows) and rows["chunk"][place] == id and alive[place]:
-                    found[id] = float(at(place) @ vector)
+                    found.append((id, float(at(place) @ vector)))
         return found
 
     def _in_index(self, vector: Vector, limit: int, wanted: Any) -> Scored:

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 Vector = np.ndarray[Any, np.dtype[np.float32]]
+"""One vector (d,) or several (n, d)."""
 Scored = list[tuple[int, float]]
 """(chunk id, score), best first."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A chunk to index. `vector` (float32, length 1) is None while it is not embedded; it is then found
-    by its words only, and `text_hash` tells which vector to look for later."""
+    """A chunk to index. `vector` (float32, as it is compared) is None while it is not embedded; it is
+    then found by its words only, and `text_hash` tells which vector to look for later."""
 
     chunk_id: int
     document_id: str
@@ -27,21 +28,24 @@ class Entry:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The best chunks by meaning and by words, and the similarity of all of them that have a vector."""
+    """The chunks that are among the best by meaning or by words, each list with all of them: `dense` with
+    their similarity (those that have a vector), `lexical` with their BM25 score (those that have a word
+    of the query). Best first."""
 
     dense: Scored = field(default_factory=list)
     lexical: Scored = field(default_factory=list)
-    similarity: dict[int, float] = field(default_factory=dict)
 
     def merged(self, other: Candidates, limit: int) -> Candidates:
-        """The best of two collections."""
+        """The best of two collections: what is among the first `limit` of either list."""
+        dense = best(self.dense + other.dense)
+        lexical = best(self.lexical + other.lexical)
+        kept = {id for id, _ in dense[:limit]} | {id for id, _ in lexical[:limit]}
         return Candidates(
-            dense=best(self.dense + other.dense, limit),
-            lexical=best(self.lexical + other.lexical, limit),
-            similarity=self.similarity | other.similarity,
+            dense=[item for item in dense if item[0] in kept],
+            lexical=[item for item in lexical if item[0] in kept],
         )
 
 
-def best(scored: Scored, limit: int) -> Scored:
+def best(scored: Scored, limit: int | None = None) -> Scored:
     """The highest scores first; equal ones by chunk id, so that the same index answers alike."""
     return sorted(scored, key=lambda item: (-item[1], item[0]))[:limit]

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -22,12 +23,17 @@ STORED = np.dtype("<f2")
 
 class Indexes:
     """The indexes below `root`, for the vectors of one model. Nothing here is the truth: delete the
-    folder, and the next search brings it back from the rows."""
+    folder, and the next search brings it back from the rows. `similarity` is how vectors are compared:
+    "cosine" brings them to length 1, "dot" takes them as the model gives them."""
 
-    def __init__(self, db: Database, root: Path, model_id: str) -> None:
+    def __init__(
+        self, db: Database, root: Path, model_id: str, similarity: Literal["cosine", "dot"] = "cosine"
+    ) -> None:
         self._db = db
         self._root = root
         self._model_id = model_id
+        self._cosine = similarity == "cosine"
+        self._space = f"{model_id} {similarity}"
         self._open: dict[str, CollectionIndex] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -49,11 +55,13 @@ class Indexes:
     ) -> Candidates:
         """The best `limit` chunks by meaning and as many by words, over these collections.
 
-        `vector` is the query's, of length 1; without one only words count. `within` gives, by
+        `vector` is the query's, as the model gave it; without one only words count. `within` gives, by
         collection, the ids of the documents to which the search is limited. Collections that are gone
         are left out.
         """
         found = Candidates()
+        if vector is not None:
+            vector = as_compared(vector, cosine=self._cosine)
         for collection_id in collection_ids:
             index = await self._fresh(collection_id)
             if index is None:
@@ -102,7 +110,7 @@ class Indexes:
         """The index, opened if need be, after all changes. Call it with the lock."""
         index = self._open.get(collection_id)
         if index is None:
-            index = CollectionIndex(self._root / collection_id, self._model_id)
+            index = CollectionIndex(self._root / collection_id, self._space)
             await asyncio.to_thread(index.open)
             if await self._follow(collection_id, index) != index.count:
                 # The rows are not those it was made from: a database that was restored, for example.
@@ -131,7 +139,7 @@ class Indexes:
             if added:
                 paths = {item.id: item.path for item in await documents.list_in(conn, collection_id)}
             alive = await chunks.count(conn, collection_id)
-        entries = await asyncio.to_thread(_entries, added, paths, stored)
+        entries = await asyncio.to_thread(_entries, added, paths, stored, cosine=self._cosine)
         await asyncio.to_thread(index.apply, entries, removed, collection.revision)
         return alive
 
@@ -139,7 +147,9 @@ class Indexes:
         return self._locks.setdefault(collection_id, asyncio.Lock())
 
 
-def _entries(added: Sequence[Chunk], paths: Mapping[str, str], stored: Mapping[str, bytes]) -> list[Entry]:
+def _entries(
+    added: Sequence[Chunk], paths: Mapping[str, str], stored: Mapping[str, bytes], *, cosine: bool
+) -> list[Entry]:
     return [
         Entry(
             chunk_id=chunk.id,
@@ -147,18 +157,23 @@ def _entries(added: Sequence[Chunk], paths: Mapping[str, str], stored: Mapping[s
             path=paths.get(chunk.document_id, ""),
             text=embedded_text(chunk.header, chunk.text),
             text_hash=chunk.text_hash,
-            vector=from_stored(stored[chunk.text_hash]) if chunk.text_hash in stored else None,
+            vector=from_stored(stored[chunk.text_hash], cosine=cosine) if chunk.text_hash in stored else None,
         )
         for chunk in added
     ]
 
 
-def from_stored(vector: bytes) -> Vector:
-    """A vector from its row: float16, little-endian."""
-    return np.frombuffer(vector, STORED).astype(np.float32)
+def from_stored(vector: bytes, *, cosine: bool) -> Vector:
+    """A vector as it is compared, from its row."""
+    return as_compared(np.frombuffer(vector, STORED).astype(np.float32), cosine=cosine)
+
+
+def as_compared(vector: Vector, *, cosine: bool) -> Vector:
+    """A vector that the inner product compares as wanted, in the precision of the segments."""
+    length = float(np.linalg.norm(vector)) if cosine else 0.0
+    return (vector / length if length else vector).astype(STORED).astype(np.float32)
 
 
 def to_stored(vector: Vector) -> bytes:
-    """A vector for its row: of length 1, float16, little-endian."""
-    length = float(np.linalg.norm(vector))
-    return (vector / length if length else vector).astype(STORED).tobytes()
+    """A vector for its row, as the model gave it: float16, little-endian."""
+    return vector.astype(STORED).tobytes()

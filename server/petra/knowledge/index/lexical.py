@@ -58,31 +58,41 @@ class Lexical:
 
     def search(self, query: str, limit: int, documents: Collection[str] | None = None) -> Scored:
         """The chunks that have most of the query's words, by BM25; within `documents` when given."""
-        terms = list(dict.fromkeys(self._analyzer.analyze(query)))[:MOST_TERMS]
-        schema = self._index.schema
-        words = [
-            (tantivy.Occur.Should, clause)
-            for term in terms
-            for clause in (
-                tantivy.Query.term_query(schema, "body", term, "freq"),
-                tantivy.Query.boost_query(tantivy.Query.term_query(schema, "path", term, "freq"), PATH_BOOST),
-            )
-        ]
-        if not words or not limit:
+        return self._ask(query, limit, "document", documents)
+
+    def scores(self, query: str, chunk_ids: Collection[int]) -> Scored:
+        """The BM25 scores of these chunks, those that have a word of the query."""
+        return self._ask(query, len(chunk_ids), "chunk", chunk_ids)
+
+    def _ask(
+        self, query: str, limit: int, field: str, within: Collection[str] | Collection[int] | None
+    ) -> Scored:
+        asked = self._query(query)
+        if asked is None or not limit:
             return []
-        asked = tantivy.Query.boolean_query(words)
-        if documents is not None:
-            within = tantivy.Query.term_set_query(schema, "document", list(documents))
+        if within is not None:
+            only = tantivy.Query.term_set_query(self._index.schema, field, list(within))
             asked = tantivy.Query.boolean_query(
                 [
                     (tantivy.Occur.Must, asked),
-                    (tantivy.Occur.Must, tantivy.Query.const_score_query(within, 0.0)),
+                    (tantivy.Occur.Must, tantivy.Query.const_score_query(only, 0.0)),
                 ]
             )
         searcher = self._index.searcher()
         hits = searcher.search(asked, limit, count=False).hits
         ids = searcher.fast_field_values("chunk", [address for _, address in hits])
-        return best([(int(id), float(score)) for (score, _), id in zip(hits, ids, strict=True)], limit)
+        return best([(int(id), float(score)) for (score, _), id in zip(hits, ids, strict=True)])
+
+    def _query(self, query: str) -> Any:
+        """Any of the query's words, in the text or (counting less) in the path; None without words."""
+        schema = self._index.schema
+        words = []
+        for term in list(dict.fromkeys(self._analyzer.analyze(query)))[:MOST_TERMS]:
+            body = tantivy.Query.term_query(schema, "body", term, "freq")
+            path = tantivy.Query.term_query(schema, "path", term, "freq")
+            words.append((tantivy.Occur.Should, body))
+            words.append((tantivy.Occur.Should, tantivy.Query.boost_query(path, PATH_BOOST)))
+        return tantivy.Query.boolean_query(words) if words else None
 
 
 def path_words(path: str) -> str:

@@ -1,0 +1,215 @@
+"""Files in: uploads and folders of this machine become documents, each by a job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from petra.errors import BadRequest, NotFound, UnreadableDocument
+from petra.knowledge import ignore
+from petra.knowledge.embedding import Embedding, Endpoint
+from petra.knowledge.extract import sniff
+from petra.knowledge.extract.extractor import Extractor
+from petra.knowledge.folder import FolderIngest
+from petra.knowledge.index import Indexes
+from petra.knowledge.publish import Draft, Publisher
+from petra.storage import collections, documents, jobs, uploads
+from petra.storage.blobs import Blobs
+from petra.storage.collections import Collection
+from petra.storage.database import Database
+from petra.storage.documents import Document
+from petra.storage.job_runner import JobContext, JobHandler
+from petra.storage.jobs import Job
+from petra.storage.uploads import Upload
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class Ingest:
+    """Adds and removes documents. `handlers` do the jobs; `wake` tells their runner that there is one.
+
+    `embed_bulk` gives the endpoint that embeds chunks, when there are some; `model_id` names its model.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        blobs: Blobs,
+        extractor: Extractor,
+        indexes: Indexes,
+        embed_bulk: Endpoint,
+        model_id: str,
+        wake: Callable[[], None],
+    ) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._extractor = extractor
+        self._indexes = indexes
+        self._wake = wake
+        self._publisher = Publisher(db, Embedding(db, model_id, embed_bulk), indexes)
+        self._folders = FolderIngest(db, extractor, self._publisher)
+
+    @property
+    def handlers(self) -> Mapping[str, JobHandler]:
+        """What the job runner needs."""
+        return {"ingest": self._ingest, "index": self._folders.run}
+
+    async def add_upload(self, owner_id: str, upload: Upload, collection_id: str) -> tuple[Document, Job]:
+        """Make a document of a stored upload, and the job that reads it.
+
+        The same bytes twice in one collection are one document: the second upload is removed again,
+        and the first one's job is returned.
+        """
+        head = await asyncio.to_thread(_head, await self._blobs.local_path(upload.id))
+        async with self._db.write() as conn:
+            document = await documents.by_sha256(conn, collection_id, upload.sha256)
+            known = document is not None
+            if document is None:
+                document = await documents.add(
+                    conn,
+                    collection_id=collection_id,
+                    owner_id=owner_id,
+                    upload_id=upload.id,
+                    path=upload.filename,
+                    title=upload.filename,
+                    media_type=sniff.media_type(head, upload.filename),
+                    size=upload.size,
+                    sha256=upload.sha256,
+                    revision=await collections.bump(conn, collection_id),
+                )
+            elif document.upload_id != upload.id:
+                await uploads.remove(conn, upload.id)
+            job = await _job_of(conn, owner_id, document) if known else None
+            if job is None or (document.state == "failed" and job.ended):
+                job = await jobs.enqueue(conn, "ingest", owner_id, {}, collection_id, document.id)
+        if known and document.upload_id != upload.id:
+            await self._blobs.delete(upload.id)
+        self._wake()
+        return document, job
+
+    async def index_path(
+        self, owner_id: str, path: Path, collection_name: str | None = None
+    ) -> tuple[Collection, Job]:
+        """Make a folder (or one file of it) of this machine a collection, and the job that reads it.
+
+        Only for callers who may open paths here. A collection that mirrors this folder already is
+        brought up to date. Raises NotFound, and BadRequest when the name belongs to something else.
+        """
+        root, only = await asyncio.to_thread(_root, path)
+        async with self._db.write() as conn:
+            collection = await _collection(conn, owner_id, root, collection_name)
+            payload = {"only": only}
+            waiting = [
+                job
+                for job in await jobs.list_for(conn, owner_id)
+                if (job.kind, job.state, job.collection_id) == ("index", "queued", collection.id)
+                and job.payload == payload
+            ]
+            job = waiting[0] if waiting else None
+            job = job or await jobs.enqueue(conn, "index", owner_id, payload, collection.id)
+        self._wake()
+        return collection, job
+
+    async def remove_document(self, owner_id: str, document_id: str) -> None:
+        """Delete a document, its passages and its upload. Raises NotFound."""
+        async with self._db.write() as conn:
+            document = await documents.get(conn, document_id)
+            if document is None or document.owner_id != owner_id:
+                raise NotFound("There is no such document", remedy="It may have been removed already")
+            revision = await collections.bump(conn, document.collection_id)
+            await documents.mark_deleted(conn, document_id, revision)
+            if document.upload_id:
+                await uploads.remove(conn, document.upload_id)
+        if document.upload_id:
+            await self._blobs.delete(document.upload_id)
+        await self._indexes.refresh(document.collection_id)
+
+    async def _ingest(self, context: JobContext) -> None:
+        """Handle a job of kind "ingest": one upload."""
+        async with self._db.read() as conn:
+            document = await documents.get(conn, str(context.job.document_id))
+            collection = await collections.get(conn, document.collection_id) if document else None
+        if document is None or collection is None or document.upload_id is None:
+            raise NotFound("The document is gone", cause="It was removed meanwhile")
+        if document.state == "ready":
+            return
+        if ignore.secret(document.path):
+            raise UnreadableDocument(
+                f"{document.title} was not read",
+                cause="Going by its name, it holds keys or passwords",
+                remedy="Remove them and upload it under another name",
+            )
+        await self._enter(document, "extracting")
+        extracted = await self._extractor.extract(
+            await self._blobs.local_path(document.upload_id), document.title
+        )
+        await self._enter(document, "embedding")
+        draft = Draft(
+            document_id=document.id,
+            path=document.path,
+            title=document.title,
+            media_type=document.media_type,
+            size=document.size,
+            sha256=document.sha256,
+            mtime_ns=None,
+            content=extracted,
+        )
+
+        async def progress(done: int, total: int) -> None:
+            await context.progress(done, total, "chunks", "embedding")
+
+        await self._publisher.publish(collection, [draft], progress)
+        await self._publisher.finish(collection, progress)
+
+    async def _enter(self, document: Document, state: documents.DocumentState) -> None:
+        async with self._db.write() as conn:
+            await documents.set_state(conn, document.id, state)
+
+
+async def _job_of(conn: AsyncConnection, owner_id: str, document: Document) -> Job | None:
+    recent = await jobs.list_for(conn, owner_id, limit=1000)
+    return next((job for job in recent if job.document_id == document.id), None)
+
+
+async def _collection(conn: AsyncConnection, owner_id: str, root: Path, name: str | None) -> Collection:
+    """The collection that mirrors `root`, made if there is none."""
+    mine = await collections.list_for(conn, owner_id)
+    if name is None:
+        mirrors = next((item for item in mine if item.root == str(root)), None)
+        return mirrors or await collections.create(conn, owner_id, _free_name(root, mine), str(root))
+    known = next((item for item in mine if item.name == name), None)
+    if known is None:
+        return await collections.create(conn, owner_id, name, str(root))
+    if known.root != str(root):
+        raise BadRequest(
+            f"There is a collection {name} already",
+            cause=f"It mirrors {known.root}" if known.root else "It holds uploads",
+            remedy="Choose another name",
+        )
+    return known
+
+
+def _free_name(root: Path, mine: list[Collection]) -> str:
+    taken = {item.name for item in mine}
+    name = root.name or "files"
+    numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
+    return next(free for free in (name, *numbered) if free not in taken)
+
+
+def _root(path: Path) -> tuple[Path, str | None]:
+    """The folder that `path` is, or the folder and name of the file that it is. Blocking."""
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise NotFound(
+            f"{path} is not there", cause="No such file or folder", remedy="Check the path"
+        ) from error
+    return (real, None) if real.is_dir() else (real.parent, real.name)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1024)
