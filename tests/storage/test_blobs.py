@@ -93,16 +93,21 @@ async def test_an_upload_that_is_cancelled_leaves_nothing(blobs: FileBlobs, root
         assert not root.exists() or files(root) == []
 
 
+def fill_the_disk(root: Path) -> None:
+    """Put /dev/full, the disk that is always full, in the place of the blob that is being written."""
+    (part,) = root.glob("*/.part")
+    handle = os.open("/dev/full", os.O_WRONLY)
+    for name in Path("/proc/self/fd").iterdir():
+        if name.exists() and name.resolve() == part.resolve():
+            os.dup2(handle, int(name.name))
+    os.close(handle)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full and /proc are Linux")
 async def test_a_full_disk_is_said_and_leaves_nothing(blobs: FileBlobs, root: Path) -> None:
     async def failing() -> AsyncIterator[bytes]:
         yield bytes(10)
-        # /dev/full is the disk that is always full: the blob in the making becomes a link to it.
-        (part,) = root.glob("*/.part")
-        handle = os.open("/dev/full", os.O_WRONLY)
-        for name in Path("/proc/self/fd").iterdir():
-            if name.exists() and name.resolve() == part.resolve():
-                os.dup2(handle, int(name.name))
-        os.close(handle)
+        await asyncio.to_thread(fill_the_disk, root)
         yield bytes(2_000_000)
 
     with pytest.raises(StorageError) as caught:

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import structlog
 
 from petra.errors import NotFound, UnreadableDocument
 from petra.storage import documents, jobs
@@ -133,9 +134,12 @@ async def test_an_unexpected_error_fails_the_job_and_stays_in_the_log(add: Add, 
         raise ZeroDivisionError("secret detail")
 
     job = await add()
-    failed = await (await run(handler)).wait(job.id)
+    with structlog.testing.capture_logs() as logged:
+        failed = await (await run(handler)).wait(job.id)
     assert failed.state == "failed"
     assert failed.reason == f"An internal error; the log has it under job {job.id}."
+    (entry,) = [entry for entry in logged if entry["event"] == "job_failed"]
+    assert entry["job"] == job.id and entry["exc_info"]
 
 
 async def test_a_job_that_reports_progress_stops_when_asked(db: Database, add: Add, run: Callable) -> None:

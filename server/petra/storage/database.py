@@ -35,7 +35,10 @@ class Database:
         parsed = make_url(url)
         with faults.explained(parsed):
             await asyncio.to_thread(upgrade.upgrade, parsed)
-        return cls(parsed, engines.writer(parsed), engines.readers(parsed))
+            # In a thread because SQLAlchemy asks for the current folder.
+            writer = await asyncio.to_thread(engines.writer, parsed)
+            readers = await asyncio.to_thread(engines.readers, parsed)
+        return cls(parsed, writer, readers)
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"

@@ -171,9 +171,11 @@ class JobRunner:
         context = JobContext(self._db, job)
         task = asyncio.create_task(self._work(context), name=f"job-{job.id}")
         self._running[job.id] = context, task
-        task.add_done_callback(lambda _: self._after(job.id))
+        task.add_done_callback(lambda ended: self._after(job.id, ended))
 
-    def _after(self, job_id: int) -> None:
+    def _after(self, job_id: int, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            log.error("job_not_recorded", job=job_id, exc_info=error)
         del self._running[job_id]
         self._finishing.discard(job_id)
         ended, self._ended = self._ended, asyncio.Event()
