@@ -78,7 +78,7 @@ def configure(*, level: str = "info", form: str = "text") -> None:
     root.setLevel(level.upper())
     # pygls logs messages at INFO and params with its errors, aiohttp URLs with their query: people's text.
     logging.getLogger("pygls").setLevel(logging.CRITICAL)
-    for noisy in ("aiohttp.access", "sqlalchemy", "alembic", "httpx", "asyncio"):
+    for noisy in ("aiohttp.access", "sqlalchemy", "alembic", "httpx", "asyncio", "faiss"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -232,14 +232,16 @@ class Answering:
         """Compare the answer with its passages and send the sources whose kind has changed."""
         if not self.passages:
             return
-        texts = texts_to_embed(self.text, self.passages)
+        question = self.request.question
+        texts = texts_to_embed(self.text, self.passages, question=question)
         try:
-            rows = await self._searcher.embed(texts) if texts else []
-            vectors = dict(zip(texts, rows, strict=True))
+            vectors = dict(zip(texts, await self._searcher.embed(texts), strict=True)) if texts else None
         except PetraError as error:
             log.warning("attribution_without_embeddings", code=error.code)
             vectors = None
-        judgements = await asyncio.to_thread(attribute, self.text, self.passages, vectors=vectors)
+        judgements = await asyncio.to_thread(
+            attribute, self.text, self.passages, vectors=vectors, question=question
+        )
         for judgement in judgements:
             if judgement.kind != "retrieved":
                 source = attrs.evolve(

@@ -1,0 +1,217 @@
+"""The composition root: it alone builds the parts of a server from `Settings` and wires them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from petra import __version__, platform, rendezvous, telemetry
+from petra.access import Identity, Presence, Tokens
+from petra.api import make_app
+from petra.assistant.answering import Limits
+from petra.assistant.assistant import Assistant
+from petra.errors import SettingsError
+from petra.inference import catalogue
+from petra.inference.pull_job import KIND as PULL
+from petra.inference.pull_job import PullJob, enqueue_missing
+from petra.inference.supervisor import Supervisor, WorkerSpec
+from petra.knowledge.extract.extractor import Extractor
+from petra.knowledge.index import Indexes
+from petra.knowledge.ingest import Ingest
+from petra.knowledge.search import Searcher
+from petra.lsp.listener import Listener, serve
+from petra.lsp.session import Session
+from petra.settings import Settings
+from petra.storage import conversations, users
+from petra.storage.blobs import FileBlobs
+from petra.storage.database import Database
+from petra.storage.job_runner import JobRunner
+
+log = telemetry.logger(__name__)
+
+
+@dataclass(frozen=True)
+class Petra:
+    """One server's parts, open and running. Use `Petra.open`."""
+
+    settings: Settings
+    db: Database
+    blobs: FileBlobs
+    jobs: JobRunner
+    supervisor: Supervisor
+    extractor: Extractor
+    ingest: Ingest
+    searcher: Searcher
+    assistant: Assistant
+    presence: Presence
+    tokens: Tokens
+    owner_id: str
+    token: str
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator[Petra]:
+        """Open everything that `settings` describes; closed in reverse order on exit.
+
+        Model workers are started but not waited for: the page and the index work without them. Raises
+        StorageError or SettingsError.
+        """
+        _refuse_unbuilt(settings)
+        data_dir = settings.data_dir
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        async with AsyncExitStack() as stack:
+            db = await Database.open(settings.database)
+            stack.push_async_callback(db.close)
+            async with db.write() as conn:
+                owner = await users.ensure_owner(conn)
+                interrupted = await conversations.interrupt_streaming(conn)
+            if interrupted:
+                log.info("answers_interrupted_by_restart", count=interrupted)
+
+            supervisor = Supervisor(
+                worker_specs(settings),
+                runtime_dir=platform.runtime_dir(data_dir),
+                models_dir=settings.models,
+                log=telemetry.logger("petra.worker"),
+            )
+            stack.push_async_callback(supervisor.stop)
+            await supervisor.start()
+
+            blobs = FileBlobs(settings.uploads)
+            extractor = Extractor(
+                tokenizer=await asyncio.to_thread(_tokenizer, settings),
+                chunk_size=settings.chunk_size,
+                chunk_overlap=settings.chunk_overlap,
+                memory=settings.extract_memory,
+                timeout=settings.extract_timeout,
+                page_limit=settings.page_limit,
+                text_limit=settings.text_limit,
+            )
+            stack.push_async_callback(extractor.close)
+            indexes = Indexes(db, settings.indexes, settings.embedding_model)
+            stack.push_async_callback(indexes.close)
+            searcher = Searcher(db, indexes, lambda: supervisor.use("embed"))
+            ingest = Ingest(
+                db,
+                blobs,
+                extractor,
+                indexes,
+                lambda: supervisor.use("embed-bulk"),
+                settings.embedding_model,
+                wake=lambda: jobs.wake(),
+            )
+            jobs = JobRunner(db, {**ingest.handlers, PULL: PullJob(settings.models, _retry(supervisor))})
+            stack.push_async_callback(jobs.stop)
+            await enqueue_missing(db, owner.id, settings.models, _default_models(settings))
+            await jobs.start()
+
+            assistant = Assistant(
+                db,
+                searcher,
+                lambda: supervisor.use("chat"),
+                Limits(
+                    passages=settings.top_k,
+                    relevance=settings.rerank_threshold,
+                    answer_tokens=settings.max_answer_tokens,
+                    answer_seconds=settings.answer_timeout,
+                    first_token_seconds=settings.first_token_target,
+                ),
+            )
+            stack.push_async_callback(assistant.close)
+            token = rendezvous.token(data_dir)
+            yield cls(
+                settings=settings,
+                db=db,
+                blobs=blobs,
+                jobs=jobs,
+                supervisor=supervisor,
+                extractor=extractor,
+                ingest=ingest,
+                searcher=searcher,
+                assistant=assistant,
+                presence=Presence(),
+                tokens=Tokens(token, owner.id),
+                owner_id=owner.id,
+                token=token,
+            )
+
+    def http_app(self) -> web.Application:
+        """The page, the HTTP API and the WebSocket."""
+        return make_app(
+            settings=self.settings,
+            db=self.db,
+            blobs=self.blobs,
+            jobs=self.jobs,
+            supervisor=self.supervisor,
+            extractor=self.extractor,
+            ingest=self.ingest,
+            searcher=self.searcher,
+            assistant=self.assistant,
+            tokens=self.tokens,
+            presence=self.presence,
+        )
+
+    async def listen_lsp(self, address: str) -> Listener:
+        """Accept language clients on the unix socket (or `host:port`) `address`."""
+        owner = Identity(self.owner_id, "owner", local=True)
+        return await serve(
+            address,
+            token=self.token,
+            version=__version__,
+            new_session=lambda: Session(self.assistant, owner, __version__),
+            presence=self.presence,
+        )
+
+
+def worker_specs(settings: Settings) -> list[WorkerSpec]:
+    """The model workers of a server: one that chats, one that embeds questions, and one that embeds
+    documents when nobody else wants the CPU."""
+    chat_token = settings.model_token.get_secret_value() if settings.model_token else None
+    return [
+        WorkerSpec(
+            "chat",
+            "chat",
+            settings.model_path,
+            args=("--threads", str(settings.chat_threads), "--context", str(settings.context_tokens)),
+            token=chat_token,
+        ),
+        WorkerSpec("embed", "embed", settings.embedding_model),
+        WorkerSpec("embed-bulk", "embed", settings.embedding_model, idle_class=True, on_demand=True),
+    ]
+
+
+def _default_models(settings: Settings) -> list[str]:
+    """Models that a first start fetches unasked: the small defaults, where they are the ones chosen."""
+    defaults = {entry.name for entry in catalogue.defaults()}
+    return [name for name in (settings.model_path, settings.embedding_model) if name in defaults]
+
+
+def _retry(supervisor: Supervisor) -> Callable[[str], None]:
+    """Start the workers that have waited for a model as soon as it is there."""
+
+    def arrived(model: str) -> None:
+        for name, state in supervisor.states().items():
+            if state.model == model:
+                supervisor.retry(name)
+
+    return arrived
+
+
+def _tokenizer(settings: Settings) -> Path:
+    """The embedder's tokenizer, where a local model has one."""
+    return settings.models / settings.embedding_model / "tokenizer.json"
+
+
+def _refuse_unbuilt(settings: Settings) -> None:
+    """A setting that would be ignored is refused: a file thought to be in S3 would not be there."""
+    if settings.s3_bucket or settings.s3_endpoint:
+        raise SettingsError(
+            "Uploads cannot be kept in S3 yet",
+            cause="This version stores them in UPLOADS_DIR",
+            remedy="Remove the S3_… settings",
+        )

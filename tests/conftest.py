@@ -1,0 +1,11 @@
+import pytest
+
+from tests.serving import Served, served
+
+
+@pytest.fixture(scope="session")
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """One real server with the real default models, ready to answer, shared by all tests."""
+    with served(tmp_path_factory.mktemp("petra")) as server:
+        server.wait_until_ready()
+        yield server
