@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +86,6 @@ def make_app(
     app[keys.PRESENCE] = presence
     app[keys.LISTENING] = Listening()
     app[keys.SOCKETS] = set()
-    app[keys.ADDING] = asyncio.Lock()
     app[keys.PAGE] = page_files or page.built_files()
     app.on_response_prepare.append(add_headers)
     app.on_response_prepare.append(add_request_id)

@@ -16,7 +16,7 @@ from petra.messages import error_to_wire, to_wire
 log = telemetry.logger(__name__)
 
 REQUEST_ID = web.RequestKey("request_id", str)
-ROUTINE = frozenset({400, 401, 403, 404, 405, 413, 422, 429, 499})
+ROUTINE = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429, 499})
 
 
 class MethodNotAllowed(BadRequest):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from petra.storage.blobs import Blobs
     from petra.storage.database import Database
     from petra.storage.job_runner import JobRunner
-
-ADDING: web.AppKey[asyncio.Lock] = web.AppKey("adding")
-"""Held while an upload becomes a document, so that two of the same bytes become one."""
 
 ASSISTANT: web.AppKey[Assistant] = web.AppKey("assistant")
 BLOBS: web.AppKey[Blobs] = web.AppKey("blobs")

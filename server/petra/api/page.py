@@ -11,13 +11,20 @@ from petra import platform
 from petra.api.authenticate import COOKIE
 from petra.api.keys import PAGE, SETTINGS, TOKENS
 from petra.api.routes import Route, route
-from petra.errors import NotAuthenticated, NotFound
+from petra.errors import NotFound
 
 NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Petra</title>
 <h1>Petra is running, but its page is not built</h1>
 <p>Run <code>make setup</code> in the checkout, then reload. The shell works without it:
 <code>petra ask "…"</code>.</p></html>
+"""
+
+
+WRONG_LINK = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Petra</title>
+<h1>This link does not open Petra</h1>
+<p>Its token is not this server's. Run <code>petra open</code> for the right one.</p></html>
 """
 
 
@@ -42,11 +49,7 @@ async def index(request: web.Request) -> web.StreamResponse:
 def _let_in(request: web.Request, token: str) -> web.Response:
     tokens = request.app[TOKENS]
     if tokens.check(token) is None:
-        raise NotAuthenticated(
-            "This link does not open Petra",
-            cause="Its token is not this server's",
-            remedy="Open the address that `petra open` prints",
-        )
+        return web.Response(status=401, text=WRONG_LINK, content_type="text/html")
     response = web.Response(status=303, headers={hdrs.LOCATION: "/"})
     public = request.app[SETTINGS].public_url or ""
     response.set_cookie(

@@ -14,13 +14,14 @@ from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 
 from petra.access import Identity, authorize
 from petra.api.failures import UnsupportedMediaType
-from petra.api.keys import ADDING, BLOBS, DB, INGEST, JOBS, SETTINGS
+from petra.api.keys import BLOBS, DB, INGEST, SETTINGS
 from petra.api.routes import Route, identity, route
 from petra.errors import BadRequest, TooLarge
-from petra.storage import chunks, collections, documents, jobs, uploads
+from petra.storage import chunks, collections, documents, uploads
 from petra.storage.blobs import Stored
 from petra.storage.collections import Collection
 from petra.storage.documents import Document
+from petra.storage.jobs import Job
 
 UPLOADS = "Uploads"
 """The collection of a file that names none."""
@@ -56,7 +57,7 @@ async def upload(request: web.Request) -> web.Response:
         raise too_large(limit)
     received = await _receive(request, limit)
     # The bytes are safe: from here on a client that goes away must not leave half of a document.
-    document, job_id, new = await asyncio.shield(_document(request, caller, received))
+    document, job, new = await asyncio.shield(_document(request, caller, received))
     document = await _settled(request, document)
     async with request.app[DB].read() as conn:
         collection = await collections.get(conn, document.collection_id)
@@ -67,7 +68,7 @@ async def upload(request: web.Request) -> web.Response:
             "name": document.title,
             "size": document.size,
             "media_type": document.media_type,
-            "job_id": job_id,
+            "job_id": job.id,
             "collection": collection.name if collection else None,
             "excerpt": passages[0].text[:EXCERPT] if passages else None,
             "state": document.state,
@@ -146,33 +147,21 @@ async def _field(part: BodyPartReader) -> str:
 
 async def _document(
     request: web.Request, caller: Identity, received: Received
-) -> tuple[Document, int | None, bool]:
-    """The document of these bytes, its job, and whether it is new; a second blob of them goes again."""
-    app = request.app
-    stored = received.stored
-    async with app[ADDING]:
-        collection = await _collection(request, caller, received.collection)
-        async with app[DB].read() as conn:
-            known = await documents.by_sha256(conn, collection.id, stored.sha256)
-            recent = await jobs.list_for(conn, caller.user_id)
-        if known and known.state != "failed":
-            await app[BLOBS].delete(received.upload_id)
-            return known, next((job.id for job in recent if job.document_id == known.id), None), False
-        if known:
-            # What failed may work now: with another model, or after an update.
-            await app[INGEST].remove_document(caller.user_id, known.id)
-        async with app[DB].write() as conn:
-            row = await uploads.add(
-                conn,
-                id=received.upload_id,
-                owner_id=caller.user_id,
-                filename=received.filename,
-                size=stored.size,
-                sha256=stored.sha256,
-                media_type=received.media_type,
-            )
-        document, job = await app[INGEST].add_upload(caller.user_id, row, collection.id)
-        return document, job.id, True
+) -> tuple[Document, Job, bool]:
+    """The document of these bytes, its job, and whether it is new."""
+    collection = await _collection(request, caller, received.collection)
+    async with request.app[DB].write() as conn:
+        row = await uploads.add(
+            conn,
+            id=received.upload_id,
+            owner_id=caller.user_id,
+            filename=received.filename,
+            size=received.stored.size,
+            sha256=received.stored.sha256,
+            media_type=received.media_type,
+        )
+    document, job = await request.app[INGEST].add_upload(caller.user_id, row, collection.id)
+    return document, job, document.upload_id == received.upload_id
 
 
 async def _collection(request: web.Request, caller: Identity, name: str) -> Collection:
@@ -191,7 +180,6 @@ async def _collection(request: web.Request, caller: Identity, name: str) -> Coll
 async def _settled(request: web.Request, document: Document) -> Document:
     """The document once it is ready or has failed, or as it is when patience ends."""
     deadline = time.monotonic() + PATIENCE
-    request.app[JOBS].wake()
     while document.state not in ("ready", "failed") and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
         async with request.app[DB].read() as conn:
