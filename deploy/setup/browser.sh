@@ -1,11 +1,10 @@
 #!/bin/sh
-# Finds the browser that the page is tested in, or installs one where that is possible without asking anybody.
+# Finds the browser that the page is tested in (as tests/web/conftest.py does), or installs one where that is possible
+# without asking anybody.
 set -u
-for name in chromium chromium-browser google-chrome google-chrome-stable; do
+for name in chromium chromium-browser google-chrome; do
     command -v "$name" >/dev/null 2>&1 && exit 0
 done
-[ -x "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" ] && exit 0
-[ -x "/Applications/Chromium.app/Contents/MacOS/Chromium" ] && exit 0
 .venv/bin/python - <<'PYTHON' && exit 0
 from pathlib import Path
 from playwright.sync_api import sync_playwright
@@ -26,6 +25,6 @@ The tests drive the page in a real browser, and no Chromium was found. Install o
   Ubuntu      snap install chromium
   Fedora      dnf install chromium
   Arch        pacman -S chromium
-  macOS       brew install --cask chromium
+  macOS       connect to the network; Playwright brings its own
 TEXT
 exit 1
