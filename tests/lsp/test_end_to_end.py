@@ -34,7 +34,7 @@ class Editor(LanguageClient):
 async def editor(tmp_path: Path) -> AsyncIterator[Editor]:
     client: Any = make_test_lsp_client()
     client.stream = []
-    client.feature("petra/stream")(client.stream.append)
+    client.feature("petra/stream")(lambda item: client.stream.append(item))
     client.ask = client.protocol.send_request_async
     command = petra("lsp", "--data-dir", str(tmp_path / "data"))
     await client.start_io(*command, env=environment())
@@ -77,10 +77,12 @@ async def test_a_question_from_an_editor(editor: Editor, tmp_path: Path) -> None
 
 async def cancel_while_writing(editor: Editor) -> None:
     editor.stream.clear()
-    asked = editor.ask(
-        "petra/ask",
-        {"question": "Write a very long story about the Marlin kernel and its ticket lock."},
-        msg_id="story",
+    asked = asyncio.create_task(
+        editor.ask(
+            "petra/ask",
+            {"question": "Write a very long story about the Marlin kernel and its ticket lock."},
+            msg_id="story",
+        )
     )
     async with asyncio.timeout(60):
         while not any(item.part.kind == "text" for item in editor.stream):
