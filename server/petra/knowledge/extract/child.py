@@ -14,6 +14,7 @@ import stat
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from petra import platform
@@ -53,8 +54,9 @@ def _options() -> Namespace:
 
 
 def _counter(tokenizer: str | None) -> CountTokens:
-    """Counts tokens as the embedder does, or estimates them (a token for 3 bytes) when nobody knows how."""
-    if not tokenizer:
+    """Counts tokens as the embedder does, or estimates them (a token for 3 bytes) when nobody knows how:
+    the embedder is an address, or its files are still on their way."""
+    if not tokenizer or not Path(tokenizer).is_file():
         return lambda texts: [len(text.encode()) // 3 + 1 for text in texts]
     from tokenizers import Tokenizer
 
