@@ -100,8 +100,11 @@ class Settings(BaseSettings):
     )
     top_k: int = Field(8, ge=1, le=100, description="Passages a search returns by default.")
     similarity: Literal["cosine", "dot"] = Field("cosine", description="How vectors are compared.")
+    # Measured with all-MiniLM-L6-v2 on SciFact, CoSQA dev and XQuAD en: of 300 questions each to their own
+    # corpus 98.8 % find a passage this similar, of those to the other two corpora 15 % do. (0.25: 99.7 %
+    # and 32 %; 0.35: 97.4 % and 7 %. Losing an answer is worse than quoting a passage too many.)
     rerank_threshold: float = Field(
-        0.25,
+        0.3,
         ge=-1,
         le=1,
         description="Passages less relevant than this are not given to the model; when none is left, "

@@ -47,10 +47,10 @@ class CollectionIndex:
         """The revision it has come to."""
         return self._state.watermark
 
-    @property
-    def count(self) -> int:
-        """Chunks in it, embedded or not."""
-        return self._state.dense.count + len(self._state.missing)
+    def chunk_ids(self) -> list[int]:
+        """All chunks in it, embedded or not, ascending. Empty when its two halves do not agree."""
+        ids = sorted([*self._state.dense.chunk_ids(), *self._state.missing])
+        return ids if len(ids) == self._lexical.count else []
 
     @property
     def missing(self) -> Mapping[int, str]:

@@ -34,10 +34,10 @@ class Dense:
         none = np.zeros(0, ROW)
         return cls(None, none, np.zeros(0, np.bool_), np.zeros((0, 0), np.float32), none)
 
-    @property
-    def count(self) -> int:
-        """How many chunks it has a vector of."""
-        return len(self.rows) - int(self.gone.sum()) + len(self.head_rows)
+    def chunk_ids(self) -> list[int]:
+        """The chunks that it has a vector of."""
+        ids: list[int] = [*self.rows["chunk"][~self.gone].tolist(), *self.head_rows["chunk"].tolist()]
+        return ids
 
     @property
     def changes(self) -> int:

@@ -112,7 +112,7 @@ class Indexes:
         if index is None:
             index = CollectionIndex(self._root / collection_id, self._space)
             await asyncio.to_thread(index.open)
-            if await self._follow(collection_id, index) != index.count:
+            if not await self._follow(collection_id, index, check=True):
                 # The rows are not those it was made from: a database that was restored, for example.
                 await asyncio.to_thread(index.reset)
                 await self._follow(collection_id, index)
@@ -121,14 +121,15 @@ class Indexes:
             await self._follow(collection_id, index)
         return index
 
-    async def _follow(self, collection_id: str, index: CollectionIndex) -> int:
-        """Apply what has changed since the index's watermark. Returns how many chunks are alive."""
+    async def _follow(self, collection_id: str, index: CollectionIndex, *, check: bool = False) -> bool:
+        """Apply what has changed since the index's watermark. Returns whether it then holds the chunks
+        that are alive, as far as that was to be checked."""
         async with self._db.read() as conn:
             collection = await collections.get(conn, collection_id)
             if collection is None:
                 raise NotFound("The collection is gone", cause="It was removed meanwhile")
             if collection.revision < index.watermark:
-                return -1
+                return False
             added = await chunks.added_since(conn, collection_id, index.watermark)
             removed = await chunks.deleted_since(conn, collection_id, index.watermark)
             hashes = [*index.missing.values(), *(chunk.text_hash for chunk in added)]
@@ -138,10 +139,10 @@ class Indexes:
             paths = {}
             if added:
                 paths = {item.id: item.path for item in await documents.list_in(conn, collection_id)}
-            alive = await chunks.count(conn, collection_id)
+            alive = await chunks.alive_ids(conn, collection_id) if check else None
         entries = await asyncio.to_thread(_entries, added, paths, stored, cosine=self._cosine)
         await asyncio.to_thread(index.apply, entries, removed, collection.revision)
-        return alive
+        return alive is None or alive == await asyncio.to_thread(index.chunk_ids)
 
     def _lock(self, collection_id: str) -> asyncio.Lock:
         return self._locks.setdefault(collection_id, asyncio.Lock())
