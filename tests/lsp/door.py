@@ -103,7 +103,7 @@ class Client:
 
     async def receive(self) -> dict[str, Any] | None:
         """The next message; None when the server has closed the connection."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (body := self._decoder.next_body()) is None:
                 try:
                     data = await self.reader.read(65536)
@@ -184,7 +184,7 @@ class Door:
 
     async def empty(self) -> None:
         """Wait until every session has ended."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.presence.open:
                 await asyncio.sleep(0.01)
 

@@ -51,7 +51,7 @@ async def test_a_question_from_an_editor(editor: Editor, tmp_path: Path) -> None
     began = time.perf_counter()
     params = types.InitializeParams(capabilities=types.ClientCapabilities(), root_uri=tmp_path.as_uri())
     result = await editor.initialize_session(params)
-    assert time.perf_counter() - began < 2  # the aim is 0.4 with nothing else running: benchmarks/start
+    assert time.perf_counter() - began < 5  # benchmarks/start measures it; here others run
     assert result.server_info == types.ServerInfo(name="petra", version=__version__)
     assert result.capabilities.position_encoding == "utf-16"
 
@@ -91,7 +91,7 @@ async def cancel_while_writing(editor: Editor) -> None:
     editor.cancel_request(types.CancelParams(id="story"))
     with pytest.raises(JsonRpcRequestCancelled):
         await asked
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 5
     # The slot is free again: a short question does not wait for the story.
     answer = await editor.ask(
         "petra/ask", {"question": "How many direct blocks does a file have?", "max_tokens": 4}
