@@ -297,12 +297,12 @@ class ModelEndpoint:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-            # A new connection costs 0.1 ms on a unix socket, and never meets a worker that was
-            # restarted behind a kept-alive one.
+            # A connection for each request: 0.1 ms on a unix socket, and a kept-alive one may be closed
+            # by the other side (llama-server does after each stream) just as it is used again.
             connector = (
                 aiohttp.UnixConnector(self._socket, limit=0, force_close=True)
                 if self._socket
-                else aiohttp.TCPConnector(limit=0)
+                else aiohttp.TCPConnector(limit=0, force_close=True)
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,

@@ -65,12 +65,12 @@ def installed(models_dir: Path) -> Iterator[Installed]:
 
 def read(models_dir: Path, name: str) -> Installed | None:
     """The model of that name, None when it is not there or its folder is not whole."""
-    folder = folder_of(models_dir, name)
     try:
+        folder = folder_of(models_dir, name)
         data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = tuple(InstalledFile(**file) for file in data.pop("files"))
         return Installed(**data, files=files)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (NotFound, OSError, ValueError, TypeError, KeyError):
         return None
 
 
@@ -87,9 +87,10 @@ def folder_of(models_dir: Path, name: str) -> Path:
 
 def is_installed(models_dir: Path, name: str) -> bool:
     """Whether the model is there with all its files in their right size; their content is not read."""
-    model = read(models_dir, name)
+    if (model := read(models_dir, name)) is None:
+        return False
     folder = folder_of(models_dir, name)
-    return model is not None and all(_stat(folder / file.path)[0] == file.size for file in model.files)
+    return all(_stat(folder / file.path)[0] == file.size for file in model.files)
 
 
 def write(folder: Path, model: Installed) -> None:
@@ -111,8 +112,8 @@ def verify(
     Raises ModelFileError for the first file that is missing, truncated or different, NotFound for a
     model that is not installed.
     """
-    model = read(models_dir, name)
     folder = folder_of(models_dir, name)
+    model = read(models_dir, name)
     if model is None:
         raise NotFound(f"The model {name} is not installed", remedy=f"`petra models pull {name}`")
     done, stale = 0, False

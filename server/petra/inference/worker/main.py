@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that `petra worker` and the supervisor share."""
     parser.add_argument("kind", choices=("chat", "embed", "stub"), help="what the model does")
     parser.add_argument("--listen", required=True, metavar="unix:PATH|HOST:PORT")
-    parser.add_argument("--model", metavar="PATH", help="a GGUF file, or a sentence-transformers folder")
+    parser.add_argument("--model", metavar="PATH|NAME", help="a GGUF file, or a sentence-transformers folder")
     parser.add_argument("--name", help="the model's name on the wire (from its path)")
     parser.add_argument("--context", type=int, default=4096, metavar="TOKENS")
     parser.add_argument("--threads", type=int, default=0, help="0: one for each physical core")
@@ -46,20 +46,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a worker until it is told to stop; the exit status."""
+    """Run a worker until it is told to stop. Why it cannot start is one line of JSON on stderr."""
     parser = argparse.ArgumentParser(prog="python -m petra.inference.worker", allow_abbrev=False)
     add_arguments(parser)
-    return run(parser.parse_args(argv))
-
-
-def run(args: argparse.Namespace) -> int:
-    """Load the model, prove it, and listen. A failure is reported in one line of JSON on stderr."""
     try:
-        _be_a_good_child(args)
-        asyncio.run(_serve(args))
+        return run(parser.parse_args(argv))
     except PetraError as error:
         sys.stderr.write(reports.line(error))
         return reports.CANNOT_START
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load the model, prove it, and listen. Raises PetraError when it cannot be loaded."""
+    try:
+        _be_a_good_child(args)
+        asyncio.run(_serve(args))
     except KeyboardInterrupt:
         return 130
     return 0

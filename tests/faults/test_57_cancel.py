@@ -1,0 +1,55 @@
+"""A reader who goes away frees the CPU, in the middle of an answer and in the middle of a long prompt."""
+
+import asyncio
+import time
+from contextlib import aclosing
+
+import pytest
+
+from petra.inference.client import ChatMessage, Delta, ModelEndpoint
+from tests.inference.conftest import chat, chat_address  # noqa: F401
+from tests.inference.workers import PARIS, STORY, said
+
+LONG = [ChatMessage("user", "The fox and the crow met again. " * 220)]
+
+
+async def is_free(endpoint: ModelEndpoint) -> float:
+    """Seconds until the worker has nothing to do any more."""
+    started = time.monotonic()
+    async with asyncio.timeout(10):
+        while (await endpoint.health())["busy"]:
+            await asyncio.sleep(0.02)
+    return time.monotonic() - started
+
+
+async def test_cancel_while_it_writes(chat: ModelEndpoint) -> None:  # noqa: F811
+    async with aclosing(chat.chat(STORY, max_tokens=1000)) as events:
+        assert isinstance(await anext(events), Delta)
+        assert (await chat.health())["busy"]
+    # A second, and what a machine that runs other tests at the same time may add.
+    assert await is_free(chat) < 3
+
+
+async def test_cancel_while_it_reads(chat: ModelEndpoint) -> None:  # noqa: F811
+    events = chat.chat(LONG, max_tokens=8)
+    first = asyncio.ensure_future(anext(events))
+    async with asyncio.timeout(10):
+        while not (await chat.health())["progress_age_s"]:
+            await asyncio.sleep(0.01)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await is_free(chat) < 3
+
+
+async def test_cancel_while_it_waits(chat: ModelEndpoint) -> None:  # noqa: F811
+    async with aclosing(chat.chat(STORY, max_tokens=1000)) as running:
+        await anext(running)
+        async with aclosing(chat.chat(PARIS, max_tokens=8)) as waiting:
+            await anext(waiting)
+            assert (await chat.health())["queued"] == 1
+        async with asyncio.timeout(10):
+            while (await chat.health())["queued"]:
+                await asyncio.sleep(0.02)
+    text, _ = await said(chat, PARIS)
+    assert "Paris" in text

@@ -1,0 +1,103 @@
+"""Real worker processes for tests, and what to say to them."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+from petra import settings, telemetry
+from petra.inference import catalogue, installed
+from petra.inference.child import environment
+from petra.inference.client import ChatMessage, Delta, Finished, ModelEndpoint
+from petra.inference.pull import pull_entry
+from petra.inference.restarts import Patience
+from petra.inference.supervisor import Supervisor, Timing, WorkerSpec
+
+CHAT = "SmolLM2-135M-Instruct"
+EMBED = "all-MiniLM-L6-v2"
+SYSTEM = ChatMessage("system", "You answer questions.")
+PARIS = [SYSTEM, ChatMessage("user", "What is the capital of France?")]
+STORY = [SYSTEM, ChatMessage("user", "Tell me a very long story about a fox and a crow.")]
+
+QUICK = Timing(
+    heartbeat=0.2,
+    hung_after=3.0,
+    look_again=0.2,
+    idle_stop=0.8,
+    patience=Patience(first_delay_s=0.1, open_s=60),
+)
+
+
+def models() -> Path:
+    """The models folder with the two default models in it, fetched if need be."""
+    folder = settings.load().models
+    for entry in catalogue.defaults():
+        if not installed.is_installed(folder, entry.name):
+            pull_entry(entry, folder, lambda done, total: None, lambda: False)
+    return folder
+
+
+@contextlib.contextmanager
+def worker(folder: Path, kind: str, *arguments: str, listen: str | None = None) -> Iterator[str]:
+    """A worker process of `kind`; yields its address once it answers."""
+    address = listen or f"unix:{folder / f'{kind}.sock'}"
+    command = [sys.executable, "-P", "-m", "petra.inference.worker", kind, "--listen", address]
+    log = folder / f"{kind}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *arguments, "--supervised"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env=environment({"PATH": "/usr/bin:/bin"}),
+        )
+    try:
+        deadline = time.monotonic() + 90
+        while "listens on" not in log.read_text():
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdin
+        process.stdin.close()
+
+
+@contextlib.asynccontextmanager
+async def supervised(
+    folder: Path, *specs: WorkerSpec, models_dir: Path | None = None, timing: Timing = QUICK
+) -> AsyncIterator[Supervisor]:
+    """A started supervisor with quick times."""
+    supervisor = Supervisor(
+        specs,
+        runtime_dir=folder,
+        models_dir=models_dir or models(),
+        log=telemetry.logger("test"),
+        timing=timing,
+    )
+    await supervisor.start()
+    try:
+        yield supervisor
+    finally:
+        await supervisor.stop()
+
+
+async def said(
+    endpoint: ModelEndpoint, messages: Sequence[ChatMessage], **options: object
+) -> tuple[str, Finished]:
+    """A whole answer: its text and its end."""
+    options.setdefault("max_tokens", 24)
+    text = ""
+    async with aclosing(endpoint.chat(messages, **options)) as events:  # type: ignore[arg-type]
+        async for event in events:
+            if isinstance(event, Delta):
+                text += event.text
+            elif isinstance(event, Finished):
+                return text, event
+    raise AssertionError("no end")
