@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from petra.lsp.framing import MAX_BODY, FrameDecoder, FrameError, frame
@@ -16,6 +16,7 @@ def decode(*pieces: bytes) -> list[bytes]:
     return bodies
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=200), max_size=5), st.data())
 def test_bodies_come_out_as_they_went_in_however_the_bytes_are_cut(
     bodies: list[bytes], data: st.DataObject
@@ -26,6 +27,7 @@ def test_bodies_come_out_as_they_went_in_however_the_bytes_are_cut(
     assert decode(*pieces) == bodies
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_give_bodies_or_a_frame_error(stream: bytes) -> None:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lsprotocol import types
 
@@ -46,6 +46,7 @@ class Sink:
         return
 
 
+@settings(deadline=None)
 @given(st.lists(MESSAGES | JSON, max_size=6), st.booleans())
 @example(
     [{"jsonrpc": "2.0", "id": 1, "method": "workspace/executeCommand", "params": {"command": "x"}}], True
