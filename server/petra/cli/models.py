@@ -133,12 +133,14 @@ def _say(text: str) -> None:
 
 
 class _Bar:
-    """A progress bar on stderr, of bytes."""
+    """A progress bar on stderr, of bytes; nothing where stderr is not a terminal."""
 
     def __init__(self, label: str, total: int | None) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(desc=label, total=total, unit="B", unit_scale=True, leave=False, delay=0.3)
+        self._bar = tqdm(
+            desc=label, total=total, unit="B", unit_scale=True, leave=False, delay=0.3, disable=None
+        )
 
     def show(self, done: int, total: int) -> None:
         self._bar.total = total
