@@ -16,7 +16,11 @@ from tests.lsp.door import OWNER, Parrot
 # What runs as a task (petra/ask) is tested over a socket.
 METHODS = ["initialize", "shutdown", "petra/none", *sorted(types.METHOD_TO_TYPES)]
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
