@@ -18,7 +18,7 @@ from petra.api.keys import BLOBS, DB, INGEST, SETTINGS
 from petra.api.routes import Route, identity, route
 from petra.errors import BadRequest, TooLarge
 from petra.storage import chunks, collections, documents, uploads
-from petra.storage.blobs import Stored
+from petra.storage.blobs import Blobs, Stored
 from petra.storage.collections import Collection
 from petra.storage.documents import Document
 from petra.storage.jobs import Job
@@ -94,8 +94,8 @@ async def _receive(request: web.Request, limit: int) -> Received:
             if number >= PARTS:
                 raise TooLarge(f"The form has more than {PARTS} parts", remedy="Send one file at a time")
             if part.name == "file" and file is None:
-                name, kind = safe_name(part.filename or ""), _media_type(part)
-                file = name, kind, await blobs.put(upload_id, name, _pieces(part), limit)
+                name = safe_name(part.filename or "")
+                file = name, _media_type(part), await _store(blobs, upload_id, name, part, limit)
             elif part.name == "collection":
                 collection = await _field(part) or UPLOADS
             else:
@@ -107,14 +107,19 @@ async def _receive(request: web.Request, limit: int) -> Received:
             raise BadRequest("The form has no file", remedy="Send a field `file`")
     except BaseException as error:
         await asyncio.shield(blobs.delete(upload_id))
-        if isinstance(error, TooLarge):
-            raise too_large(limit) if file is None else error from error
         if isinstance(error, ValueError):
             raise BadRequest("The form cannot be read", cause=str(error)) from error
         if isinstance(error, TimeoutError):
             raise BadRequest("The upload stopped half-way", remedy="Send the file again") from error
         raise
     return Received(upload_id, file[0], file[1], file[2], collection)
+
+
+async def _store(blobs: Blobs, upload_id: str, name: str, part: BodyPartReader, limit: int) -> Stored:
+    try:
+        return await blobs.put(upload_id, name, _pieces(part), limit)
+    except TooLarge as error:
+        raise too_large(limit) from error
 
 
 async def _parts(reader: MultipartReader) -> AsyncIterator[tuple[int, BodyPartReader]]:
@@ -145,9 +150,7 @@ async def _field(part: BodyPartReader) -> str:
     return text
 
 
-async def _document(
-    request: web.Request, caller: Identity, received: Received
-) -> tuple[Document, Job, bool]:
+async def _document(request: web.Request, caller: Identity, received: Received) -> tuple[Document, Job, bool]:
     """The document of these bytes, its job, and whether it is new."""
     collection = await _collection(request, caller, received.collection)
     async with request.app[DB].write() as conn:
