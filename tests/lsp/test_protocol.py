@@ -52,6 +52,7 @@ class Sink:
 
 @settings(deadline=None)
 @given(st.lists(MESSAGES | JSON, max_size=6), st.booleans())
+@example([{"jsonrpc": "2.0", "id": 1, "method": "initialized", "params": {}}], True)
 @example(
     [{"jsonrpc": "2.0", "id": 1, "method": "workspace/executeCommand", "params": {"command": "x"}}], True
 )
@@ -65,7 +66,7 @@ def test_every_request_has_one_reply_with_its_id(messages: list[Any], initialize
         session.protocol.receive(json.dumps(message).encode())
         replies = [reply for reply in sink.sent if "method" not in reply]
         if isinstance(message, dict) and message.get("jsonrpc") == "2.0":
-            if "id" in message and "method" in message and message["method"] != "exit":
+            if "id" in message and "method" in message:
                 assert [reply["id"] for reply in replies] == [message["id"]]
             elif "method" in message:
                 assert all(reply["id"] is None for reply in replies)

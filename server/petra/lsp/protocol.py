@@ -129,6 +129,10 @@ class PetraProtocol(LanguageServerProtocol):
             return
         if message is None:
             return
+        if "id" in data and not hasattr(message, "id"):
+            problem = f"{data['method']} is a notification and takes no id"
+            self._send_response(data["id"], error=error_reply(INVALID_REQUEST, problem))
+            return
         if data.get("method") == types.INITIALIZE:
             self._initialized = True
         self.handle_message(message)
