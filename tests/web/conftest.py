@@ -96,9 +96,7 @@ def visit(chromium: Browser, built_page: None) -> Iterator[Callable[..., Visit]]
 
     yield open_page
     for one in visits:
-        one.context.close()
-    for one in visits:
-        one.check()
+        one.end()
 
 
 @pytest.fixture

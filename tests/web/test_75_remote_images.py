@@ -11,7 +11,7 @@ IMAGE = "The tracker pixel is ![x](http://evil.example/pixel.png) and [y](http:/
 
 def test_no_request_leaves_the_browser(empty_server, visit, tmp_path: Path):
     one = visit(empty_server)
-    lines = ["# Tracker", "", IMAGE, "", "![x][1]", "", "[1]: http://evil.example/reference.png"]
+    lines = [IMAGE, "", "![x][1]", "", "[1]: http://evil.example/reference.png"]
     one.add_and_wait(write(tmp_path, "tracker.md", lines))
     turn = one.ask_and_wait("What is the tracker pixel?")
     expect(turn.locator(".answer")).to_contain_text("![x](http://evil.example/pixel.png)")

@@ -7,7 +7,7 @@ from tests.files import LECTURE, lecture_pdf
 from tests.web.visit import write
 
 CODE = ["def first():", "    return 1", "", "", "def zebra_crossing():", "    return 'striped'", ""] + [
-    f"value_{i} = {i}" for i in range(400)
+    f"value_{i} = {i}" for i in range(300)
 ]
 
 
@@ -56,7 +56,7 @@ def test_cited_lines_are_marked_exactly(empty_server, visit, tmp_path: Path):
     expect(one.page.locator('.line[data-line="5"]')).to_have_text("5def zebra_crossing():")
     expect(one.page.locator('.line[data-line="6"] mark')).to_have_text("    return 'striped'")
     one.page.get_by_role("button", name="Show later lines").click()
-    expect(one.page.locator('.line[data-line="407"]')).to_contain_text("value_399")
+    expect(one.page.locator('.line[data-line="307"]')).to_contain_text("value_299")
 
 
 def test_a_document_that_is_gone_is_said(empty_server, visit):

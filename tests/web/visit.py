@@ -38,11 +38,13 @@ class Visit:
         page.on("websocket", lambda socket: visit.addresses.append(socket.url))
         return visit
 
-    def check(self) -> None:
-        """Nothing left the server, nothing failed, nothing foreign ran."""
+    def end(self) -> None:
+        """Close the window. Nothing has left the server, nothing failed, nothing foreign ran."""
+        self.context.close()
         mine = (self.origin + "/", self.origin.replace("http", "ws", 1) + "/")
-        assert [url for url in self.addresses if not url.startswith(mine)] == []
-        assert self.problems == []
+        foreign = [url for url in self.addresses if not url.startswith(mine)]
+        assert not foreign, f"requests left the server: {foreign}"
+        assert not self.problems, f"the browser complained: {self.problems}"
 
     def add(self, *files: Path) -> None:
         """Choose files in the system's dialog."""

@@ -153,7 +153,7 @@ export async function getAllLines(document: DocumentView): Promise<string[] | nu
   if (!response.ok) return null;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(await response.arrayBuffer());
-    return text.split(/\r\n|\r|\n/);
+    return text.replace(/(?:\r\n|\r|\n)$/, "").split(/\r\n|\r|\n/);
   } catch {
     return null;
   }
