@@ -9,12 +9,13 @@ from this file by `web/generate_types.py`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
 
-from petra.errors import BadRequest, PetraError
+from petra.errors import BadRequest, Cancelled, PetraError
 
 Span = tuple[int, int]
 SourceKind = Literal["cited", "supported", "retrieved"]
@@ -250,3 +251,30 @@ def error_to_wire(error: PetraError) -> Error:
         remedy=error.remedy,
         retryable=error.retryable,
     )
+
+
+def collect(items: Sequence[StreamItem]) -> Answer:
+    """The whole answer from all its parts. Raises Cancelled when they stop before `done`."""
+    text, usage, error = "", None, None
+    sources: dict[int, Source] = {}
+    for item in items:
+        match item.part:
+            case Text(text=piece):
+                text += piece
+            case SourcePart(source=source):
+                sources[source.n] = source
+            case UsagePart(usage=cost):
+                usage = cost
+            case ErrorPart(error=problem):
+                error = problem
+            case Done(conversation_id=conversation_id, finish_reason=reason):
+                return Answer(
+                    id=item.id,
+                    conversation_id=conversation_id,
+                    answer=text,
+                    sources=tuple(sources[n] for n in sorted(sources)),
+                    usage=usage,
+                    finish_reason=reason,
+                    error=error,
+                )
+    raise Cancelled("The answer was stopped before it was complete")

@@ -41,7 +41,7 @@ async def test_parts_are_numbered_without_gaps_and_recorded_as_shown(db, answer)
     stream = stream_of(db, answer)
     writer = asyncio.create_task(stream.write())
     shown = asyncio.create_task(collect(stream))
-    for word in "Paging avoids external fragmentation.".split():
+    for word in ["Paging", "avoids", "external", "fragmentation."]:
         stream.put(Text(word + " "))
         await asyncio.sleep(0.015)
     stream.put(done(answer))

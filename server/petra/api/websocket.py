@@ -15,11 +15,10 @@ from aiohttp import WSMsgType, web
 from petra import telemetry
 from petra.access import Action, authorize
 from petra.api import body, chat
-from petra.api.keys import ASSISTANT, DB, PRESENCE, SETTINGS, SOCKETS
+from petra.api.keys import ASSISTANT, DB, SETTINGS, SOCKETS
 from petra.api.routes import Route, identity, route
-from petra.assistant.assistant import collect
 from petra.errors import BadRequest, Busy, PetraError
-from petra.messages import AskRequest, Mode, StreamItem, Text, error_to_wire, from_wire, to_wire
+from petra.messages import AskRequest, Mode, StreamItem, Text, collect, error_to_wire, from_wire, to_wire
 from petra.storage import conversations
 
 log = telemetry.logger(__name__)
@@ -88,8 +87,7 @@ async def connect(request: web.Request) -> web.WebSocketResponse:
     request.app[SOCKETS].add(socket)
     session = Session(request, socket)
     try:
-        with request.app[PRESENCE].session("ws"):
-            await session.serve()
+        await session.serve()
     finally:
         request.app[SOCKETS].discard(socket)
         await session.close()
@@ -216,4 +214,4 @@ def _read(data: str) -> tuple[str, Any]:
     return kind, from_wire(FRAMES[kind][0], value)
 
 
-ROUTES: tuple[Route, ...] = (route("GET", "/ws", "ask", connect),)
+ROUTES: tuple[Route, ...] = (route("GET", "/ws", "ask", connect, door="ws"),)

@@ -14,6 +14,7 @@ import attrs
 from petra import telemetry
 from petra.assistant import prompt as prompts
 from petra.assistant.attribution import attribute, texts_to_embed
+from petra.assistant.repetition import repeats_itself
 from petra.assistant.stream import AnswerStream
 from petra.errors import ModelUnavailable, PetraError, TooLarge
 from petra.inference.client import Delta, Finished, ModelEndpoint, Queued
@@ -213,19 +214,41 @@ class Answering:
                             telemetry.first_token_seconds.observe(first)
                             self.stream.put(Status("writing", "Writing"))
                         self._say(text)
+                        if repeats_itself(self.text):
+                            self.stream.put(Status("writing", "The model repeats itself and was stopped"))
+                            self.usage = await self._counted(endpoint, built, first, started)
+                            return "stop"
                     case Finished(reason, prompt_tokens, completion_tokens):
-                        self.usage = Usage(
-                            model=endpoint.model or "",
-                            prompt_tokens=prompt_tokens,
-                            completion_tokens=completion_tokens,
-                            ttft_ms=None if first is None else round(first * 1000, 1),
-                            total_ms=round((time.perf_counter() - started) * 1000, 1),
-                        )
+                        self.usage = self._cost(endpoint, prompt_tokens, completion_tokens, first, started)
                         return "length" if reason == "length" else "stop"
         raise ModelUnavailable(
             "The model stopped in the middle of the answer",
             cause="Its stream ended without an end mark",
             remedy="Ask again; the text so far is kept",
+        )
+
+    async def _counted(
+        self, endpoint: ModelEndpoint, built: prompts.Prompt, first: float, started: float
+    ) -> Usage:
+        """The cost of an answer that was ended here, so that the model did not tell it."""
+        texts = [message.content for message in built.messages]
+        *read, written = await endpoint.count_tokens([*texts, self.text])
+        return self._cost(endpoint, sum(read) + prompts.TEMPLATE_TOKENS * len(read), written, first, started)
+
+    def _cost(
+        self,
+        endpoint: ModelEndpoint,
+        prompt_tokens: int,
+        completion_tokens: int,
+        first: float | None,
+        started: float,
+    ) -> Usage:
+        return Usage(
+            model=endpoint.model or "",
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            ttft_ms=None if first is None else round(first * 1000, 1),
+            total_ms=round((time.perf_counter() - started) * 1000, 1),
         )
 
     async def _check_sources(self) -> None:

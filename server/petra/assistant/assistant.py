@@ -7,7 +7,7 @@ shows the parts; an answer that nobody follows any more is cancelled after a sho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
@@ -18,7 +18,6 @@ from petra.assistant.answering import Answering, Limits, Parts
 from petra.assistant.stream import AnswerStream
 from petra.errors import (
     BadRequest,
-    Cancelled,
     ModelUnavailable,
     NotFound,
     PetraError,
@@ -32,11 +31,9 @@ from petra.messages import (
     Done,
     ErrorPart,
     FinishReason,
-    Source,
-    SourcePart,
     StreamItem,
-    Text,
     UsagePart,
+    collect,
     error_to_wire,
     part_from_wire,
     to_wire,
@@ -286,30 +283,3 @@ class Assistant:
             )
         )
         await writer
-
-
-def collect(items: Sequence[StreamItem]) -> Answer:
-    """The whole answer from all its parts. Raises Cancelled when they stop before `done`."""
-    text, usage, error = "", None, None
-    sources: dict[int, Source] = {}
-    for item in items:
-        match item.part:
-            case Text(text=piece):
-                text += piece
-            case SourcePart(source=source):
-                sources[source.n] = source
-            case UsagePart(usage=cost):
-                usage = cost
-            case ErrorPart(error=problem):
-                error = problem
-            case Done(conversation_id=conversation_id, finish_reason=reason):
-                return Answer(
-                    id=item.id,
-                    conversation_id=conversation_id,
-                    answer=text,
-                    sources=tuple(sources[n] for n in sorted(sources)),
-                    usage=usage,
-                    finish_reason=reason,
-                    error=error,
-                )
-    raise Cancelled("The answer was stopped before it was complete")

@@ -10,9 +10,8 @@ from typing import Any, Protocol
 
 from petra import telemetry
 from petra.access import Identity
-from petra.assistant.assistant import collect
 from petra.errors import BadRequest, PetraError
-from petra.messages import AskRequest, StreamItem, from_wire, to_wire
+from petra.messages import AskRequest, StreamItem, collect, from_wire, to_wire
 
 log = telemetry.logger(__name__)
 

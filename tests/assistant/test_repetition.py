@@ -1,0 +1,29 @@
+import pytest
+
+from petra.assistant.repetition import repeats_itself
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer is: 512 bytes.\n\n" * 4,
+        "Paging is simple. " + "It is a method that is a method " * 4,
+        "A list:\n" + "- the round-robin policy\n" * 5,
+    ],
+)
+def test_a_loop_is_recognised(text):
+    assert repeats_itself(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "The answer is: 512 bytes.\n\n" * 3,
+        "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "Run row one. Run row two. Run row three. Run row four.",
+    ],
+)
+def test_what_only_looks_alike_is_not(text):
+    assert not repeats_itself(text)
