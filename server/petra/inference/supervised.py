@@ -153,6 +153,9 @@ class Worker:
                 await self._without_model(str(missing), missing.remedy)
             except _Lost as lost:
                 await self._after_crash(str(lost))
+            except Exception as error:  # a worker whose supervision ends would never come back
+                self._log.exception("worker_supervision_failed", worker=self.spec.name)
+                await self._after_crash(f"could not be started ({type(error).__name__})")
 
     async def _live(self) -> None:
         """Start it and watch it. Returns when it was stopped because nobody used it; raises _Lost when it

@@ -1,0 +1,36 @@
+"""`petra models`, as a person runs it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from petra.cli import main
+from tests.inference.workers import CHAT, models
+
+
+def test_list_verify_and_remove(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(models() / CHAT, tmp_path / CHAT)
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path))
+    assert main(["models", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith(CHAT) and "installed, used for answers" in line for line in lines)
+    assert any("Llama 3.2 Community License" in line and "installed" not in line for line in lines)
+
+    file = next((tmp_path / CHAT).glob("*.gguf"))
+    with file.open("rb+") as content:
+        content.write(b"!")
+    assert main(["models", "verify"]) == 1
+    assert f"petra models pull {CHAT}" in capsys.readouterr().out
+
+    assert main(["models", "remove", CHAT]) == 0
+    assert main(["models", "remove", CHAT]) == 1
+    assert "not installed" in capsys.readouterr().err
+
+
+def test_an_unknown_model_gets_the_nearest_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pull", "Qwen2.5-Coder-7B"]) == 1
+    assert "Qwen2.5-Coder-7B-Instruct" in capsys.readouterr().err
+    assert main(["models", "pull"]) == 1
