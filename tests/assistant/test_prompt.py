@@ -47,7 +47,7 @@ def test_a_follow_up_starts_with_the_bytes_of_the_turn_before():
 
 @pytest.mark.parametrize(
     ("budget", "context", "expected"),
-    [(1000, 1000, 8), (350, 1000, 3), (10, 1000, 1), (1000, 500, 3), (1000, 250, 0)],
+    [(1000, 1000, 8), (450, 1000, 4), (10, 1000, 3), (1000, 400, 2), (1000, 250, 0)],
 )
 def test_passages_fill_at_most_the_budget_and_the_context(budget, context, expected):
     prompt = layout([Quoted(f"fact {n}") for n in range(9)], budget=budget, context=context)

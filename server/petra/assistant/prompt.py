@@ -24,6 +24,9 @@ SYSTEM = (
 # Room for the chat template's own tokens around each message; SmolLM2 and Qwen use 5, Llama 3.2 six.
 TEMPLATE_TOKENS = 8
 
+# A busy machine may read 13 tokens a second; better a late answer than one without its passage.
+FEWEST_PASSAGES = 3
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -100,14 +103,15 @@ def build(
     `passage_tokens` and `turn_tokens` are the sizes of `passages` (best first) and `turns` (oldest
     first) in the model's tokens; `fixed_tokens` that of system prompt, question, selection and the
     room for the answer. Passages are taken from the best down while they fit into `passage_budget`
-    and the context; at least one is taken if the context holds it. Then as many of the latest turns as
+    and the context; FEWEST_PASSAGES are taken whatever they cost, if the context holds them. Then as many of the latest turns as
     fit; older ones are left out whole, never rewritten.
     """
     free = context - fixed_tokens
     chosen: list[Passage] = []
     spent = 0
     for passage, tokens in zip(passages, passage_tokens, strict=True):
-        if spent + tokens > free or (chosen and spent + tokens > passage_budget):
+        enough = len(chosen) >= FEWEST_PASSAGES
+        if spent + tokens > free or (enough and spent + tokens > passage_budget):
             break
         chosen.append(passage)
         spent += tokens
