@@ -64,8 +64,9 @@ async def collection_of(db: Database) -> str:
 
 
 async def answers(indexes: Indexes, collection_id: str) -> list[list[tuple[int, float]]]:
+    # More than there are: which of equally good ones come first depends on how the index was built.
     found: list[Candidates] = [
-        await indexes.search(word, vector(1000 + n), [collection_id], 10) for n, word in enumerate(WORDS)
+        await indexes.search(word, vector(1000 + n), [collection_id], 200) for n, word in enumerate(WORDS)
     ]
     return [[(id, round(score, 3)) for id, score in (*some.dense, *some.lexical)] for some in found]
 
@@ -140,6 +141,21 @@ async def test_an_old_index_catches_up(db: Database, tmp_path: Path) -> None:
     assert [{id for id, _ in some} for some in await answers(old, collection_id)] == expected
     await fresh.close()
     await old.close()
+
+
+async def test_a_disk_that_refuses_the_index_costs_no_answer(db: Database, tmp_path: Path) -> None:
+    collection_id = await collection_of(db)
+    await add_document(db, collection_id, 1, 40)
+    healthy = Indexes(db, tmp_path / "indexes", MODEL)
+    (tmp_path / "file").touch()
+    refused = Indexes(db, tmp_path / "file", MODEL)
+    assert await answers(refused, collection_id) == await answers(healthy, collection_id)
+    # The working copy vanishes under a running server, as on a disk that fails.
+    shutil.rmtree(tmp_path / "indexes" / collection_id / "live")
+    await add_document(db, collection_id, 41, 40)
+    assert await answers(refused, collection_id) == await answers(healthy, collection_id)
+    await refused.close()
+    await healthy.close()
 
 
 async def test_an_index_of_other_rows_is_not_believed(db: Database, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def embed_address(tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 async def _answers(address: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while time.monotonic() < deadline and process.poll() is None:
         endpoint = ModelEndpoint(address)
         try:

@@ -51,7 +51,7 @@ def chunk(blocks: Iterable[Block], count_tokens: CountTokens, size: int, overlap
         lines = [found.end() for found in re.finditer("\n", block.text)]
         start = 0
         while start < len(atoms):
-            before = _overlap(atoms, start, overlap) if start else start
+            before = _overlap(atoms, start, overlap)
             end = _fill(atoms, start, before, room)
             piece = _piece(block, header, lines, atoms, before, start, end)
             # Counts of parts need not add up to the count of the whole: cut until the whole fits.
@@ -171,7 +171,10 @@ def _source_cuts(text: str) -> list[tuple[int, int]]:
 
 
 def _overlap(atoms: Sequence[_Atom], start: int, overlap: int) -> int:
-    """Index of the first of the atoms before `start` that fit into the overlap."""
+    """Index of the first of the atoms before `start` that fit into the overlap. What begins with a
+    paragraph or a definition speaks for itself and gets none."""
+    if atoms[start].level == _PARAGRAPH:
+        return start
     tokens, first = 0, start
     while first and (tokens := tokens + atoms[first - 1].tokens) <= overlap:
         first -= 1

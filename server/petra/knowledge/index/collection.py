@@ -72,9 +72,10 @@ class CollectionIndex:
         else:
             self._state = _State(found.watermark, found.dense, found.missing)
 
-    def reset(self) -> None:
-        """Forget everything: the next `apply` brings all rows."""
-        self._lexical = self._open_lexical(None)
+    def reset(self, *, in_memory: bool = False) -> None:
+        """Forget everything: the next `apply` brings all rows. `in_memory` leaves the disk alone."""
+        self._kept_lexical = not in_memory
+        self._lexical = Lexical(None) if in_memory else self._open_lexical(None)
         self._state = _State(0, Dense.empty(), {})
 
     def apply(self, added: Sequence[Entry], removed: Collection[int], watermark: int) -> None:

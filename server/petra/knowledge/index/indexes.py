@@ -17,6 +17,9 @@ from petra.knowledge.index.entry import Candidates, Entry, Vector
 from petra.storage import chunks, collections, documents, vectors
 from petra.storage.chunks import Chunk
 from petra.storage.database import Database
+from petra.telemetry import logger
+
+log = logger("petra.knowledge.index")
 
 STORED = np.dtype("<f2")
 
@@ -109,16 +112,21 @@ class Indexes:
     async def _current(self, collection_id: str) -> CollectionIndex:
         """The index, opened if need be, after all changes. Call it with the lock."""
         index = self._open.get(collection_id)
+        opened = index is None
         if index is None:
             index = CollectionIndex(self._root / collection_id, self._space)
             await asyncio.to_thread(index.open)
-            if not await self._follow(collection_id, index, check=True):
+        try:
+            if not await self._follow(collection_id, index, check=opened):
                 # The rows are not those it was made from: a database that was restored, for example.
                 await asyncio.to_thread(index.reset)
                 await self._follow(collection_id, index)
-            self._open[collection_id] = index
-        else:
+        except (OSError, ValueError) as error:
+            # tantivy gives a full or failing disk as ValueError. Memory will do until the next start.
+            log.warning("index_in_memory", collection=collection_id, error=type(error).__name__)
+            await asyncio.to_thread(index.reset, in_memory=True)
             await self._follow(collection_id, index)
+        self._open[collection_id] = index
         return index
 
     async def _follow(self, collection_id: str, index: CollectionIndex, *, check: bool = False) -> bool:
