@@ -28,6 +28,8 @@ RUN_FILE = "run.json"
 LOCK_FILE = "server.lock"
 LOG_FILE = "server.log"
 LOG_LIMIT = 4 * 1024 * 1024
+STARTS = 2
+"""How often a client starts a server before it gives up."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,7 @@ class Lock:
             self._file = None
 
     def _taken(self) -> AlreadyRunning:
-        try:
-            pid = (self._data_dir / LOCK_FILE).read_text(encoding="ascii").strip()
-        except (OSError, ValueError):
-            pid = ""
+        pid = _holder(self._data_dir)
         return AlreadyRunning(
             "Petra is already running" + (f" (process {pid})" if pid else ""),
             cause=f"One server at a time uses {self._data_dir}",
@@ -191,18 +190,17 @@ def find_or_start(data_dir: Path, timeout: float = 60.0, argv: Sequence[str] = (
     Waits up to `timeout` seconds for it to listen. Raises VersionMismatch, or NotStarted with the end
     of the server's log.
     """
-    running = read(data_dir)
-    if running:
-        return check_version(running)
-    process = None if is_locked(data_dir) else _start(data_dir, argv)
     deadline = time.monotonic() + timeout
+    process, starts = None, 0
     while time.monotonic() < deadline:
-        running = read(data_dir)
-        if running:
+        if running := read(data_dir):
             return check_version(running)
-        # Ours may have lost a race against another client's: that one is then the one to wait for.
-        if process and process.poll() is not None and not is_locked(data_dir):
-            break
+        # While somebody has the lock, a server is on its way up (then wait for it, whoever started it)
+        # or on its way out (then start one afterwards; ours may have been refused by it).
+        if not is_locked(data_dir) and (process is None or process.poll() is not None):
+            if starts == STARTS:
+                break
+            process, starts = _start(data_dir, argv), starts + 1
         time.sleep(0.02)
     raise NotStarted(
         "The Petra server did not start",
@@ -217,19 +215,29 @@ def stop(data_dir: Path, timeout: float = 15.0) -> int | None:
     Raises PetraError when it is still there after `timeout` seconds.
     """
     running = read(data_dir)
-    if running is None:
+    pid = running.pid if running else _holder(data_dir)
+    if pid is None:
         return None
-    os.kill(running.pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
     while is_locked(data_dir):
         if time.monotonic() > deadline:
             raise PetraError(
-                f"The server (process {running.pid}) has not stopped",
+                f"The server (process {pid}) has not stopped",
                 cause=f"It was asked {timeout:.0f} seconds ago",
-                remedy=f"End it with `kill -9 {running.pid}`; nothing that it acknowledged is lost",
+                remedy=f"End it with `kill -9 {pid}`; nothing that it acknowledged is lost",
             )
         time.sleep(0.05)
-    return running.pid
+    return pid
+
+
+def _holder(data_dir: Path) -> int | None:
+    """The process that holds the lock, for a server whose run.json is gone or not there yet."""
+    try:
+        pid = int((data_dir / LOCK_FILE).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return pid if is_locked(data_dir) else None
 
 
 def _start(data_dir: Path, argv: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from petra.access import Tokens
 from petra.api import Server
+from petra.api.keys import PAGE
 from petra.app import Petra
 from petra.inference.worker.app import build
 from petra.inference.worker.stub import StubEngine
@@ -22,7 +23,7 @@ from petra.settings import Settings
 
 @dataclass(frozen=True)
 class Rig:
-    """`http` knows the token; `stranger` knows nothing; `local` comes over the unix socket, with the token."""
+    """`http` knows the token; `stranger` knows nothing; `local` has it, over the unix socket."""
 
     petra: Petra
     server: Server
@@ -73,10 +74,14 @@ async def stub_model(folder: Path, token_delay: float) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def rig(
-    *, token_delay: float = 0.0, tokens: Callable[[Petra], Tokens] | None = None, **settings: Any
+    *,
+    token_delay: float = 0.0,
+    tokens: Callable[[Petra], Tokens] | None = None,
+    page: Path | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Rig]:
-    """Everything open, listening, and closed again. `tokens` stands in for the install's own; `settings`
-    are those of Petra."""
+    """Everything open, listening, and closed again. `tokens` stands in for the install's own, `page` for
+    the built page; `settings` are those of Petra."""
     async with AsyncExitStack() as stack:
         # Of its own, because pytest's folders are too long for a unix socket.
         folder = Path(
@@ -95,7 +100,9 @@ async def rig(
         )
         petra = await stack.enter_async_context(Petra.open(chosen))
         petra = replace(petra, tokens=tokens(petra) if tokens else petra.tokens)
-        server = Server(petra.http_app(), shutdown_seconds=0.5)
+        app = petra.http_app()
+        app[PAGE] = page
+        server = Server(app, shutdown_seconds=0.5)
         await server.start(host="127.0.0.1", port=0, socket=folder / "http.sock")
         stack.push_async_callback(server.close)
         origin = f"http://127.0.0.1:{server.port}"

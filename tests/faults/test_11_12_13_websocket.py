@@ -24,21 +24,17 @@ async def test_a_frame_over_the_limit_closes_with_1009() -> None:
 async def test_a_client_that_never_reads_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("petra.api.websocket.SEND_DEADLINE", 0.3)
     async with rig() as petra:
-        reader, writer = await _open(petra)
-        question = '{"type":"' + "x" * 30_000 + '"}'
-        frame = _masked(question.encode())
-        # Each frame is answered by an error that quotes nothing, so many are needed to fill the buffers.
+        _, writer = await _open(petra)
+        # Each frame is answered by an error, and nobody takes the answers.
         with pytest.raises((ConnectionError, TimeoutError)):
             async with asyncio.timeout(20):
                 while True:
                     writer.write(_masked(b"{}") * 2000)
                     await writer.drain()
-        assert frame
         async with asyncio.timeout(5):
             while petra.petra.presence.open:
                 await asyncio.sleep(0.02)
         writer.transport.abort()
-        del reader
         await petra.get("/api/v1/documents")
 
 

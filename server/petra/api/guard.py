@@ -29,7 +29,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
-    "Server": "Petra",
 }
 
 
@@ -59,3 +58,4 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Signal handler: the security headers, where the response has not its own stricter ones."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers[hdrs.SERVER] = "Petra"  # aiohttp's own would tell versions to strangers

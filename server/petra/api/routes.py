@@ -16,17 +16,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True)
 class Route:
-    """A method, a path and its handler; `action` is None only for what anybody may fetch."""
+    """A method, a path and its handler; `action` is None only for what anybody may fetch. `door` is what
+    its callers are counted under."""
 
     method: str
     path: str
     action: Action | None
     handler: Handler
+    door: str = "http"
 
 
-def route(method: str, path: str, action: Action | None, handler: Handler) -> Route:
+def route(method: str, path: str, action: Action | None, handler: Handler, *, door: str = "http") -> Route:
     """A route whose handler runs after its caller was known and asked about."""
-    return Route(method, path, action, handler)
+    return Route(method, path, action, handler, door)
 
 
 def register(app: web.Application, routes: Iterable[Route]) -> None:
@@ -43,7 +45,7 @@ def _guarded(item: Route) -> Handler:
             return await item.handler(request)
         request[IDENTITY] = authenticate(request)
         authorize(request[IDENTITY], item.action)
-        with request.app[PRESENCE].session("http"):
+        with request.app[PRESENCE].session(item.door):
             return await item.handler(request)
 
     return guarded

@@ -77,7 +77,7 @@ def _run(name: str, argv: Sequence[str]) -> int:
 def _overview(argv: list[str]) -> int:
     """`petra`, `petra --help`, `petra --version`, and commands that do not exist."""
     if argv == ["--version"]:
-        print(f"petra {__version__}")
+        print(f"petra {__version__}")  # noqa: T201
         return 0
     parser = argparse.ArgumentParser(
         prog="petra",

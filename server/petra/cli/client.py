@@ -137,7 +137,14 @@ class Stream:
 
 def connect(args: argparse.Namespace) -> Client:
     """A client of the running server; starts one when there is none."""
-    return Client(rendezvous.find_or_start(data_dir(args), argv=server_arguments(args)))
+    folder, told = data_dir(args), server_arguments(args)
+    client = Client(rendezvous.find_or_start(folder, argv=told))
+    try:
+        client.get("/health")
+    except ConnectionLost:
+        # It was just leaving, for want of clients.
+        client = Client(rendezvous.find_or_start(folder, argv=told))
+    return client
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Index, wait, and say what became of every file that is not searchable."""
+    """Index, wait, and say what became of every file that is not searchable as a whole."""
     client = connect(args)
     indexed = index(client, args.path, args.collection)
     found = client.get("/api/v1/documents", collection=indexed.collection)
@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
     if indexed.job["reason"]:
         line(indexed.job["reason"])
     for item in found:
-        if item["state"] == "failed":
-            line(f"  left out: {item['path']}: {item['reason']}")
+        if item["reason"]:
+            what = "left out" if item["state"] == "failed" else "read in part"
+            line(f"  {what}: {item['path']}: {item['reason']}")
     return 0
