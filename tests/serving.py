@@ -36,7 +36,7 @@ class Served:
 
     def request(self, method: str, path: str, body: Any = None, timeout: float = 120) -> Any:
         """A JSON request, as a program with the token makes it."""
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             self.origin + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
@@ -45,7 +45,7 @@ class Served:
                 "Content-Type": "application/json",
             },
         )
-        with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=timeout) as response:
             return json.load(response)
 
     def wait_until_ready(self) -> None:
