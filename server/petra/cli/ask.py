@@ -116,14 +116,15 @@ class Reader:
         if self.error:
             error = ServerError(self.error)
             line(f"petra: {error}", to=sys.stderr)
-        shown = [source for source in self.sources.values() if source["kind"] != "retrieved"]
-        for title, sources in (("Sources", shown or list(self.sources.values())),):
-            if sources:
-                line(f"\n{title}:")
-            for source in sources:
-                where = source.get("path") or source["document"]
-                line(f"  [{source['n']}] {where}{place(source)} ({KINDS[source['kind']]})")
-                line(f"      {shortened(source['quote'])}")
+        found = list(self.sources.values())
+        # What the check did not confirm is shown only when there is nothing better.
+        sources = [source for source in found if source["kind"] != "retrieved"] or found
+        if sources:
+            line("\nSources:")
+        for source in sources:
+            where = source.get("path") or source["document"]
+            line(f"  [{source['n']}] {where}{place(source)} ({KINDS[source['kind']]})")
+            line(f"      {shortened(source['quote'])}")
 
 
 class Collector(Reader):
