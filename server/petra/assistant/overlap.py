@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from petra.assistant.disagreement import conflicting, denial, slots
 from petra.assistant.sentences import Span, spans, unmarked
 from petra.assistant.words import Words, words
 
@@ -15,6 +16,8 @@ QUOTATION_WORDS = 12
 # A neighbouring sentence joins the quotation when it adds this share of the meaning; at most two do.
 _WORTH_JOINING = 0.15
 _LONGEST_QUOTATION = 3
+# Below this coverage a passage is about something else, and other numbers are no conflict.
+_WORTH_CHECKING = 0.3
 # What the words of the context count beside those of the fragment itself.
 _CONTEXT_WEIGHT = 0.5
 # What is left of a fragment's support in a passage that has nothing of its context.
@@ -30,7 +33,7 @@ class Overlap(NamedTuple):
     `pairs` the share of neighbouring words that are neighbours in the quotation. `missing_numbers` and
     `missing_names` are absent from passage and header; `conflict` is 1 where the nearest sentence has
     other numbers or names instead; `negation` is 1 where one of the two denies a common word and the
-    other does not.
+    other does not, `opposite` whether both have it in the same place.
     """
 
     units: Span
@@ -42,6 +45,7 @@ class Overlap(NamedTuple):
     missing_names: float
     conflict: float
     negation: float
+    opposite: bool
 
 
 class Indexed:
@@ -78,7 +82,8 @@ class Asserted:
         self.wanted = {word: _CONTEXT_WEIGHT * weight for word, weight in self.context.items()} | self.weights
         self.total = sum(self.wanted.values()) or 1.0
         self.pairs = set(zip(said.sequence, said.sequence[1:], strict=False))
-        self.numbers = Counter(said.numbers)
+        self.numbers = frozenset(said.numbers)
+        self.slots = slots(said)
 
 
 def compare(claim: Asserted, passage: Indexed, liking: Sequence[float] = ()) -> Overlap:
@@ -98,16 +103,21 @@ def compare(claim: Asserted, passage: Indexed, liking: Sequence[float] = ()) -> 
         there = passage.pairs[first].union(*passage.pairs[first + 1 : last + 1])
         pairs = fitting * len(claim.pairs & there) / len(claim.pairs)
     longest = min(QUOTATION_WORDS, len(said.sequence))
+    differs, opposite = denial(said, passage.units[nearest])
     return Overlap(
         units=(first, last),
         coverage=coverage,
         passage_coverage=_share(claim.weights, passage.found),
         run=fitting * min(1.0, _longest_run(said.sequence, passage) / longest),
         pairs=pairs,
-        missing_numbers=_lacking(claim.numbers.keys(), passage.found),
+        missing_numbers=_lacking(claim.numbers, passage.found),
         missing_names=_lacking(said.names, passage.found),
-        conflict=float(_conflicting(claim, passage.units[nearest], passage.header)),
-        negation=float(_contradicted(said, passage.units[nearest])),
+        conflict=float(
+            coverage > _WORTH_CHECKING
+            and conflicting(claim.slots, passage.units[first : last + 1], passage.sequence, passage.places)
+        ),
+        negation=float(differs),
+        opposite=opposite,
     )
 
 
@@ -155,24 +165,6 @@ def _share(weights: dict[str, float], found: frozenset[str]) -> float:
 
 def _lacking(wanted: Collection[str], found: frozenset[str]) -> float:
     return sum(word not in found for word in wanted) / len(wanted) if wanted else 0.0
-
-
-def _conflicting(claim: Asserted, nearest: Words, header: frozenset[str]) -> bool:
-    """Whether the one has a number or a name where the other has a different one."""
-    if claim.numbers and nearest.numbers:
-        there = Counter(nearest.numbers)
-        if (claim.numbers - there).keys() - header and there - claim.numbers:
-            return True
-    names = claim.said.names - nearest.content - header
-    return bool(names and nearest.names - claim.said.content)
-
-
-def _contradicted(said: Words, nearest: Words) -> bool:
-    """Whether a word of both is denied in one of them only."""
-    if not said.denied and not nearest.denied:
-        return False
-    here, there = said.denied & nearest.content, nearest.denied & said.content
-    return bool(here or there) and not here & there
 
 
 def _longest_run(sequence: Sequence[str], passage: Indexed) -> int:

@@ -12,7 +12,7 @@ Kind = Literal["word", "number", "negation", "stop", ""]
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(
-    rf"[{_CJK}]|\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?|[^\W\d_{_CJK}][^\W_{_CJK}]*(?:['’][^\W\d_]+)?|%"
+    rf"[{_CJK}]|(?:(?<![^\s(=])[-−])?\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?|[^\W\d_{_CJK}][^\W_{_CJK}]*(?:['’][^\W\d_]+)?|%"
 )
 _STOP_TEXT = """
 a an the of to in is are am be been being was were it its and or for on at by with from that this these those
@@ -36,6 +36,7 @@ _ALIASES = {
 }  # fmt: skip
 # How many meaningful words after "not" or "no" are taken to be denied by it.
 _DENIAL_REACHES = 3
+_UNITS = frozenset(_ALIASES.values())
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
@@ -80,14 +81,19 @@ def words(text: str) -> Words:
             scope -= 1
         if kind == "number":
             numbers.append(word)
-        elif not raw.islower() and (len(sequence) > 1 or not raw.istitle()):
+        elif not raw.islower() and (len(sequence) > 1 or not raw.istitle()) and word not in _UNITS:
             names.add(word)
     return Words(tuple(sequence), frozenset(content), tuple(numbers), frozenset(names), frozenset(denied))
 
 
+def is_stop_word(word: str) -> bool:
+    """Whether a normalised word carries no meaning of its own."""
+    return word in _STOP
+
+
 @lru_cache(maxsize=16384)
 def _normalised(word: str) -> tuple[str, Kind]:
-    if word[0].isdigit():
+    if (word[-1].isdigit() and word[0] in "-−") or word[0].isdigit():
         word = re.sub(r"(?:st|nd|rd|th)$", "", word)
         return (word.replace(",", "") if _THOUSANDS.fullmatch(word) else word), "number"
     if word in _NUMBERS:
