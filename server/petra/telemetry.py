@@ -3,7 +3,10 @@ a question or an answer. Nothing is ever sent anywhere."""
 
 from __future__ import annotations
 
+import atexit
 import logging
+import logging.handlers
+import queue
 import sys
 import time
 from collections.abc import Iterator
@@ -50,7 +53,7 @@ def configure(*, level: str = "info", form: str = "text") -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         timestamp,
-        structlog.processors.format_exc_info,
+        _name_exception,
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -69,17 +72,41 @@ def configure(*, level: str = "info", form: str = "text") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                renderer,
+            ],
             foreign_pre_chain=shared,
         )
     )
+    # Formatting a trace reads source files, and stderr may be a slow pipe: neither belongs in the loop.
+    records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    listener = logging.handlers.QueueListener(records, handler)
+    listener.start()
+    atexit.register(listener.stop)
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [_Unformatted(records)]
     root.setLevel(level.upper())
     # pygls logs messages at INFO and params with its errors, aiohttp URLs with their query: people's text.
     logging.getLogger("pygls").setLevel(logging.CRITICAL)
     for noisy in ("aiohttp.access", "sqlalchemy", "alembic", "httpx", "asyncio", "faiss"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _Unformatted(logging.handlers.QueueHandler):
+    """Hands a record over as it is; the listener's thread formats it."""
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """The record itself."""
+        return record
+
+
+def _name_exception(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Take the exception along: in another thread it is no longer the current one."""
+    if event.get("exc_info") is True:
+        event["exc_info"] = sys.exc_info()
+    return event
 
 
 def logger(name: str) -> Any:

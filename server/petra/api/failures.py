@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from uuid import uuid4
 
@@ -52,8 +51,8 @@ async def failures(request: web.Request, handler: Handler) -> web.StreamResponse
                 response = error_response(error)
             except ConnectionError:
                 raise  # the client has gone; there is nobody to answer
-            except Exception as error:
-                await record(error, "request_crashed")
+            except Exception:
+                log.exception("request_crashed")
                 response = error_response(_unexpected(request_id))
             status = response.status
             return response
@@ -67,11 +66,6 @@ async def failures(request: web.Request, handler: Handler) -> web.StreamResponse
 async def add_request_id(request: web.Request, response: web.StreamResponse) -> None:
     """Signal handler: the id under which the log knows this request."""
     response.headers["X-Request-Id"] = request.get(REQUEST_ID, "none")
-
-
-async def record(error: Exception, event: str) -> None:
-    """Log an unexpected error with its trace, in a thread: a trace quotes source files, which it reads."""
-    await asyncio.to_thread(log.error, event, exc_info=error)
 
 
 def error_response(error: PetraError) -> web.Response:

@@ -15,7 +15,6 @@ from aiohttp import WSMsgType, web
 from petra import telemetry
 from petra.access import Action, authorize
 from petra.api import body, chat
-from petra.api.failures import record
 from petra.api.keys import ASSISTANT, DB, SETTINGS, SOCKETS
 from petra.api.routes import Route, identity, route
 from petra.errors import BadRequest, Busy, PetraError
@@ -164,8 +163,8 @@ class Session:
             self._drop()
         except PetraError as error:
             await self._fail(error, ref=getattr(frame, "ref", None))
-        except Exception as error:
-            await record(error, "socket_message_failed")
+        except Exception:
+            log.exception("socket_message_failed")
             await self._fail(PetraError("Petra failed at this message", remedy="Try again"))
 
     async def _parts(self, ref: str, answer_id: str, after_seq: int) -> None:
