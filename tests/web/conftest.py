@@ -103,10 +103,10 @@ def visit(chromium: Browser, built_page: None) -> Iterator[Callable[..., Visit]]
 def empty_server(stub_server: Served) -> Served:
     """The stub server without the documents of earlier tests."""
     for document in stub_server.request("GET", "/api/v1/documents"):
-        remove = urllib.request.Request(  # noqa: S310
+        remove = urllib.request.Request(
             f"{stub_server.origin}/api/v1/documents/{document['id']}",
             method="DELETE",
             headers={"Authorization": f"Bearer {stub_server.running.token}"},
         )
-        urllib.request.urlopen(remove, timeout=30).close()  # noqa: S310
+        urllib.request.urlopen(remove, timeout=30).close()
     return stub_server

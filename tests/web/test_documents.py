@@ -15,6 +15,7 @@ def test_a_new_user_is_told_what_to_do(empty_server, visit):
 
 def test_a_question_before_the_first_file_waits_in_the_box(empty_server, visit):
     page = visit(empty_server).page
+    expect(page.get_by_role("heading", name="Ask your own files")).to_be_visible()
     box = page.get_by_label("Your question")
     box.fill("What is a quantum?")
     box.press("Enter")

@@ -64,3 +64,16 @@ def test_a_document_that_is_gone_is_said(empty_server, visit):
     one.expected.append("404")
     one.page.goto(f"{one.origin}/#/documents/{'0' * 32}?page=3")
     expect(one.page.get_by_role("alert")).to_contain_text("There is no such document")
+
+
+def test_on_a_phone_one_thing_is_shown_at_a_time(empty_server, visit, tmp_path: Path):
+    one = visit(empty_server, viewport={"width": 390, "height": 844}, has_touch=True)
+    one.add(write(tmp_path, "crossing.py", CODE))
+    box = one.page.get_by_label("Your question")
+    one.page.get_by_role("button", name="Documents (1)").click()
+    expect(box).not_to_be_visible()
+    one.row("crossing.py").get_by_role("link").click()
+    expect(one.page.get_by_role("region", name="Document crossing.py")).to_be_visible()
+    expect(one.row("crossing.py")).not_to_be_visible()
+    one.page.get_by_role("button", name="Close the document").click()
+    expect(box).to_be_visible()

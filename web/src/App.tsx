@@ -47,6 +47,12 @@ export function App() {
     document.title = place ? documents.find((one) => one.id === place.documentId)?.name ?? "Petra" : "Petra";
   });
 
+  const documentId = place?.documentId;
+  useEffect(() => {
+    // On a phone the panel lies over the document that was chosen in it.
+    if (documentId && matchMedia("(max-width: 859px)").matches) setPanel(false);
+  }, [documentId]);
+
   if (library.locked) return <Locked />;
 
   const reset = (): void => {
@@ -61,7 +67,7 @@ export function App() {
     <DropArea add={addFiles} folders={setFolders}>
       <div className={`app ${place ? "viewing" : ""} ${panel ? "panel-open" : ""}`}>
         <header className="top">
-          <a className="brand" href="#/">
+          <a className="brand" href="#/" onClick={() => setPanel(false)}>
             <img src="/favicon.svg" alt="" width="24" height="24" /> Petra
           </a>
           <button

@@ -52,7 +52,7 @@ export function Composer({ input, busy, send, stop, children }: Props) {
         aria-describedby="question-help"
         onChange={(event) => setText(event.target.value)}
         onKeyDown={key}
-        autoFocus
+        autoFocus={matchMedia("(pointer: fine)").matches}
       />
       <div className="tools">
         {children}

@@ -62,5 +62,6 @@ export const ENDINGS: Partial<Record<FinishReason, string>> = {
 
 export function usageText(usage: Usage): string {
   const seconds = (usage.total_ms / 1000).toFixed(1);
-  return `${usage.model} · ${seconds} s · ${usage.prompt_tokens} tokens read, ${usage.completion_tokens} written`;
+  const tokens = `${usage.prompt_tokens} tokens read, ${usage.completion_tokens} written`;
+  return [usage.model, `${seconds} s`, tokens].filter(Boolean).join(" · ");
 }

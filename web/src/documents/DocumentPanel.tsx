@@ -93,7 +93,7 @@ function FolderJob({ job }: { job: JobView }) {
         {JOB_NAMES[job.kind] ?? "Working"}
         {job.total ? `: ${job.done} of ${job.total} ${job.unit ?? ""}` : ""}
       </p>
-      <progress {...(job.total ? { value: job.done / job.total } : {})} />
+      <progress aria-label={JOB_NAMES[job.kind] ?? "Working"} {...(job.total ? { value: job.done / job.total } : {})} />
     </div>
   );
 }

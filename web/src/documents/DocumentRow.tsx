@@ -44,7 +44,7 @@ export function DocumentRow({ document, job, open, removed }: Props) {
           {document.state === "failed" && <strong>Not added. </strong>}
           {progress.text}
         </p>
-        {isWorking(document) && <progress {...(progress.share === null ? {} : { value: progress.share })} />}
+        {isWorking(document) && <progress aria-label={document.name} {...(progress.share === null ? {} : { value: progress.share })} />}
         {error && (
           <p className="state failed" role="alert">
             {error.what}. {error.remedy}
