@@ -1,6 +1,10 @@
 import pytest
 
+from petra import telemetry
 from tests.serving import Served, served
+
+# As `petra serve` logs: what structlog does unasked formats traces in the event loop.
+telemetry.configure(level="warning")
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,7 @@ class Petra:
                 text_limit=settings.text_limit,
             )
             stack.push_async_callback(extractor.close)
-            indexes = Indexes(db, settings.indexes, settings.embedding_model)
+            indexes = Indexes(db, settings.indexes, settings.embedding_model, similarity=settings.similarity)
             stack.push_async_callback(indexes.close)
             searcher = Searcher(db, indexes, lambda: supervisor.use("embed"))
             ingest = Ingest(
