@@ -103,8 +103,8 @@ def build(
     `passage_tokens` and `turn_tokens` are the sizes of `passages` (best first) and `turns` (oldest
     first) in the model's tokens; `fixed_tokens` that of system prompt, question, selection and the
     room for the answer. Passages are taken from the best down while they fit into `passage_budget`
-    and the context; FEWEST_PASSAGES are taken whatever they cost, if the context holds them. Then as many of the latest turns as
-    fit; older ones are left out whole, never rewritten.
+    and the context; FEWEST_PASSAGES are taken whatever they cost, if the context holds them. Then as many
+    of the latest turns as fit; older ones are left out whole, never rewritten.
     """
     free = context - fixed_tokens
     chosen: list[Passage] = []

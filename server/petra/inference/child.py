@@ -57,7 +57,7 @@ class Child:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=environment(os.environ),
+            env=environment({**os.environ}),
             cwd=folder,
             # Ctrl-C in a terminal is for the server, which then ends its workers in order.
             start_new_session=True,
