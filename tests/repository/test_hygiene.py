@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 from tests.repository.checkout import ROOT, own_texts
@@ -27,6 +28,15 @@ def test_no_file_names_a_path_of_this_machine() -> None:
 def test_pins_name_versions_and_no_address() -> None:
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9_.-]+==[\w.]+", line), line
+
+
+def test_every_package_that_petra_names_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    pins = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    pinned = {re.sub(r"[-_.]+", "-", name).lower() for name in pins}
+    wanted = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=;~! ]", name)[0]).lower() for name in named}
+    assert not wanted - pinned, "run `make pins`"
 
 
 def test_the_page_is_built_from_whichever_registry_npm_is_set_to() -> None:
