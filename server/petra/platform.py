@@ -111,6 +111,11 @@ def die_first() -> None:
         return
 
 
+def whole_environment() -> dict[str, str]:
+    """The person's own environment, to hand on to a child: all of it or, filtered by name, part of it."""
+    return dict(os.environ)
+
+
 def minimal_environment() -> dict[str, str]:
     """What a child needs of the environment so that it can start at all: nothing, but for Windows."""
     return {name: os.environ[name] for name in ("SYSTEMROOT",) if WINDOWS and name in os.environ}

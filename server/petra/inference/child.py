@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -57,7 +56,7 @@ class Child:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=environment({**os.environ}),
+            env=environment(platform.whole_environment()),
             cwd=folder,
             # Ctrl-C in a terminal is for the server, which then ends its workers in order.
             start_new_session=True,

