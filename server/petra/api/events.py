@@ -38,6 +38,8 @@ async def stream(request: web.Request, answer_id: str, after_seq: int) -> web.St
         # Until the first part (or beat) nothing is sent, so that an unknown answer is a plain 404.
         first = await anext(items, None)
         await response.prepare(request)
+        if request.method == hdrs.METH_HEAD:
+            return response
         if first is not None:
             await _send(response, first)
         async for item in items:

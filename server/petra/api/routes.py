@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from petra.access import Action, Identity, authorize
 from petra.api.authenticate import authenticate
@@ -17,24 +17,42 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @dataclass(frozen=True)
 class Route:
     """A method, a path and its handler; `action` is None only for what anybody may fetch. `door` is what
-    its callers are counted under."""
+    its callers are counted under. A GET answers HEAD too, unless `head` is False."""
 
     method: str
     path: str
     action: Action | None
     handler: Handler
     door: str = "http"
+    head: bool = True
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Every method that the path answers."""
+        also = (hdrs.METH_HEAD,) if self.head and self.method == hdrs.METH_GET else ()
+        return (self.method, *also)
 
 
-def route(method: str, path: str, action: Action | None, handler: Handler, *, door: str = "http") -> Route:
+def route(
+    method: str,
+    path: str,
+    action: Action | None,
+    handler: Handler,
+    *,
+    door: str = "http",
+    head: bool = True,
+) -> Route:
     """A route whose handler runs after its caller was known and asked about."""
-    return Route(method, path, action, handler, door)
+    return Route(method, path, action, handler, door, head)
 
 
 def register(app: web.Application, routes: Iterable[Route]) -> None:
     """Add `routes` to `app`, each behind its guard."""
     for item in routes:
-        app.router.add_route(item.method, item.path, _guarded(item))
+        handler = _guarded(item)
+        resource = app.router.add_resource(item.path)
+        for method in item.methods:
+            resource.add_route(method, handler)
 
 
 def _guarded(item: Route) -> Handler:

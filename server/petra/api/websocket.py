@@ -214,4 +214,4 @@ def _read(data: str) -> tuple[str, Any]:
     return kind, from_wire(FRAMES[kind][0], value)
 
 
-ROUTES: tuple[Route, ...] = (route("GET", "/ws", "ask", connect, door="ws"),)
+ROUTES: tuple[Route, ...] = (route("GET", "/ws", "ask", connect, door="ws", head=False),)
