@@ -55,7 +55,7 @@ def test_only_settings_and_platform_read_the_environment() -> None:
 
 
 def environment_reads(tree: ast.Module) -> list[int]:
-    """Lines that read the environment. Setting a variable in one's own process, for a library, reads nothing."""
+    """Lines that read the environment. Setting a variable, for a library in this process, reads nothing."""
     allowed = {
         id(node.value)
         for node in ast.walk(tree)
