@@ -38,7 +38,11 @@ class Database:
             # In a thread because SQLAlchemy asks for the current folder.
             writer = await asyncio.to_thread(engines.writer, parsed)
             readers = await asyncio.to_thread(engines.readers, parsed)
-        return cls(parsed, writer, readers)
+            database = cls(parsed, writer, readers)
+            # The first connection of an engine asks the database about itself; a task that is cancelled
+            # in that would leave the connection open.
+            async with writer.connect(), readers.connect():
+                return database
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
@@ -49,9 +53,12 @@ class Database:
 
         Keep it short: while it is open, the write-ahead log cannot be tidied. Raises StorageError.
         """
-        with faults.explained(self._url):
-            async with self._readers.connect() as conn:
-                yield conn
+        try:
+            with faults.explained(self._url):
+                async with self._readers.connect() as conn:
+                    yield conn
+        finally:
+            await _cancel_now()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -69,11 +76,18 @@ class Database:
                 with faults.explained(self._url):
                     async with self._writer.begin() as conn:
                         yield conn
+                        await _cancel_now()
             finally:
                 self._writing = None
+                await _cancel_now()
 
     async def close(self) -> None:
         """Close every connection; the last one tidies the write-ahead log away."""
         await self._readers.dispose()
         async with self._turn:
             await self._writer.dispose()
+
+
+async def _cancel_now() -> None:
+    """Where a task ends that was cancelled in a statement (see sqlite.py)."""
+    await asyncio.sleep(0)

@@ -6,9 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import URL
-from sqlalchemy.pool import NullPool
 
 from petra.errors import StorageError
 from petra.storage import engines, faults
@@ -24,13 +23,9 @@ def upgrade(url: URL) -> None:
     Raises StorageError, before anything is written, for a database that is damaged, newer than this
     program or not Petra's.
     """
-    sqlite = url.get_backend_name() == "sqlite"
-    if sqlite:
+    if url.get_backend_name() == "sqlite":
         _check_file(url)
-    engine = create_engine(url.set(drivername="sqlite") if sqlite else url, poolclass=NullPool)
-    if sqlite:
-        engines.prepare_migration(engine)
-    with engine.connect() as conn:
+    with engines.for_migration(url).connect() as conn:
         current = _revision(conn)
         if current != HEAD:
             _migrate(conn, current, str(url.database))
