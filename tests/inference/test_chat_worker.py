@@ -139,3 +139,17 @@ async def test_a_model_that_chats_does_not_embed(chat: ModelEndpoint) -> None:
         await chat.embed(["a"])
     with pytest.raises(BadRequest):
         await said(chat, [ChatMessage("user", "a")], max_tokens=0)
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        {"temperature": 0, "repeat_penalty": 1.1},
+        {"temperature": 0, "frequency_penalty": 0.5, "presence_penalty": 0.5},
+        {"temperature": 0.8, "top_k": 5, "top_p": 0.9, "min_p": 0.1, "seed": 1},
+    ],
+)
+async def test_every_kind_of_sampling_answers(chat_address: str, sampling: dict[str, float]) -> None:
+    body = {"messages": [{"role": "user", "content": "Count: a a a a a"}], "max_tokens": 12} | sampling
+    status, answer = await post(chat_address, "/v1/chat/completions", body)
+    assert status == 200, answer

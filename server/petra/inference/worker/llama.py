@@ -188,7 +188,8 @@ class Sampler:
     def __init__(self, context: Any, sampling: Sampling) -> None:
         self._context = context
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
-        for part in _parts(sampling):
+        vocabulary = lib.llama_model_get_vocab(lib.llama_get_model(context))
+        for part in _parts(sampling, lib.llama_vocab_n_tokens(vocabulary)):
             lib.llama_sampler_chain_add(self._chain, part)
 
     def sample(self) -> int:
@@ -200,11 +201,11 @@ class Sampler:
         lib.llama_sampler_free(self._chain)
 
 
-def _parts(sampling: Sampling) -> list[Any]:
+def _parts(sampling: Sampling, vocabulary: int) -> list[Any]:
     parts = []
     penalties = (sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty)
     if penalties != (1.0, 0.0, 0.0):
-        parts.append(lib.llama_sampler_init_penalties(64, *penalties))
+        parts.append(lib.llama_sampler_init_penalties(vocabulary, 64, *penalties))
     if sampling.temperature <= 0:
         return [*parts, lib.llama_sampler_init_greedy()]
     # top-k first: top-p over the whole vocabulary costs 629 µs a token, after top-k 52.
