@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
-from benchmarks.attribution import labels
 
+from benchmarks.attribution import labels
 from petra.assistant.attribution import attribute
 from petra.assistant.sentences import markers
 from tests.course_pdf import make

@@ -49,8 +49,11 @@ QUESTION_LIMIT = 20_000
 
 @dataclass
 class _Running:
+    """An answer in the making; `reason` is how it ends if it is stopped."""
+
     identity: Identity
     making: Answering
+    reason: FinishReason
     task: asyncio.Task[None]
 
 
@@ -112,7 +115,7 @@ class Assistant:
         )
         making = Answering(self._parts, identity.user_id, request, scope, question, answer, stream)
         task = asyncio.create_task(self._run(making), name=f"answer-{answer.id}")
-        self._running[answer.id] = _Running(identity, making, task)
+        self._running[answer.id] = _Running(identity, making, "cancelled", task)
         # A task that is cancelled before its first step never runs, and would leave its record open.
         await asyncio.sleep(0)
         return answer.id
@@ -161,7 +164,8 @@ class Assistant:
     async def close(self) -> None:
         """Stop every answer, keeping its text so far."""
         tasks = [running.task for running in self._running.values()]
-        for answer_id in list(self._running):
+        for answer_id, running in list(self._running.items()):
+            running.reason = "interrupted"
             self._stop(answer_id)
         if tasks:
             await asyncio.wait(tasks)
@@ -210,7 +214,7 @@ class Assistant:
             async with asyncio.timeout(self._limits.answer_seconds):
                 reason = await making.make()
         except asyncio.CancelledError:
-            reason = "cancelled"
+            reason = self._running[answer.id].reason
         except TimeoutError:
             reason = "interrupted"
             stream.put(
