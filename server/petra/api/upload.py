@@ -17,6 +17,7 @@ from petra.api.failures import UnsupportedMediaType
 from petra.api.keys import BLOBS, DB, INGEST, SETTINGS
 from petra.api.routes import Route, identity, route
 from petra.errors import BadRequest, TooLarge
+from petra.knowledge.names import shown
 from petra.storage import chunks, collections, documents, uploads
 from petra.storage.blobs import Blobs, Stored
 from petra.storage.collections import Collection
@@ -94,7 +95,7 @@ async def _receive(request: web.Request, limit: int) -> Received:
             if number >= PARTS:
                 raise TooLarge(f"The form has more than {PARTS} parts", remedy="Send one file at a time")
             if part.name == "file" and file is None:
-                name = safe_name(part.filename or "")
+                name = safe_name(_filename(part))
                 file = name, _media_type(part), await _store(blobs, upload_id, name, part, limit)
             elif part.name == "collection":
                 collection = await _field(part) or UPLOADS
@@ -192,9 +193,16 @@ async def _settled(request: web.Request, document: Document) -> Document:
 
 def safe_name(name: str) -> str:
     """What is shown as the name of an upload: its last component, without what cannot be seen."""
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    seen = "".join(char for char in last if unicodedata.category(char) not in ("Cc", "Cs", "Cf"))
-    return seen.strip()[-200:] or "upload"
+    return shown(re.split(r"[/\\]", name)[-1])
+
+
+def _filename(part: BodyPartReader) -> str:
+    """The name that the client gave. Browsers write `"`, CR and LF as %22, %0D and %0A, and `%` as it is, so
+    nothing else is decoded; `filename*` is decoded already."""
+    name = part.filename or ""
+    if "filename*" in part.headers.get(hdrs.CONTENT_DISPOSITION, "").lower():
+        return name
+    return re.sub("%22|%0D|%0A", lambda found: chr(int(found[0][1:], 16)), name)
 
 
 def _media_type(part: BodyPartReader) -> str:

@@ -12,6 +12,7 @@ from petra.errors import NotFound, UnreadableDocument
 from petra.knowledge.embedding import Progress
 from petra.knowledge.extract import sniff
 from petra.knowledge.extract.extractor import Extracted, Extractor
+from petra.knowledge.names import shown
 from petra.knowledge.publish import Draft, Publisher
 from petra.knowledge.walk import Found, Walk, walk
 from petra.storage import collections, documents
@@ -107,7 +108,7 @@ class FolderIngest:
         return Draft(
             document_id=known.id if known else None,
             path=file.path,
-            title=name,
+            title=shown(name),
             media_type=media_type,
             size=file.size,
             sha256=sha256,

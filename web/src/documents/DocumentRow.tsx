@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { type DocumentView, type JobView, removeDocument, asWireError } from "../server/api";
 import type { Error as WireError } from "../messages.gen";
 import { formatRoute } from "../route";
-import { extension, isWorking, progressOf } from "./describe";
+import { extension, isWorking, progressOf, visible } from "./describe";
 
 interface Props {
   document: DocumentView;
@@ -35,7 +35,7 @@ export function DocumentRow({ document, job, open, removed }: Props) {
       <div className="about">
         <a
           href={formatRoute({ documentId: document.id })}
-          title={document.path || document.name}
+          title={visible(document.path || document.name)}
           aria-current={open ? "true" : undefined}
         >
           {document.name}

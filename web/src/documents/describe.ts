@@ -49,6 +49,9 @@ export function size(bytes: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[power - 1]}`;
 }
 
+/** A path with its control and bidirectional characters made visible: they could make it read as another. */
+export const visible = (path: string): string => path.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\uFFFD");
+
 /** The short name of a file's kind, for its badge: its extension, or nothing. */
 export const extension = (name: string): string => /\.([A-Za-z0-9]{1,5})$/.exec(name)?.[1]?.toLowerCase() ?? "";
 
