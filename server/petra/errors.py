@@ -79,6 +79,13 @@ class UnreadableDocument(PetraError):
     status = 422
 
 
+class DocumentChanged(PetraError):
+    """A file of a folder that is not the one that was indexed."""
+
+    code = "document_changed"
+    status = 409
+
+
 class SettingsError(PetraError):
     """A setting that is unknown, missing or has a bad value."""
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
 from petra.access import Action, authorize
-from petra.api import passages, query
-from petra.api.keys import BLOBS, DB, EXTRACTOR, INGEST
+from petra.api import files, passages, query
+from petra.api.keys import DB, EXTRACTOR, INGEST
 from petra.api.routes import Route, identity, route
 from petra.api.scope import readable
-from petra.errors import BadRequest, NotFound
+from petra.errors import NotFound
+from petra.messages import error_to_wire, to_wire
 from petra.storage import chunks, collections, documents
 from petra.storage.documents import Document
 
@@ -50,11 +50,15 @@ async def list_documents(request: web.Request) -> web.Response:
 
 
 async def read(request: web.Request) -> web.Response:
-    """One document."""
+    """One document, and whether the caller may open its file, or why not."""
     document = await _document(request, "read_document")
     async with request.app[DB].read() as conn:
         collection = await collections.get(conn, document.collection_id)
-    return web.json_response(_view(document, collection.name if collection else ""))
+    refusal = await files.refusal(request, document)
+    return web.json_response(
+        _view(document, collection.name if collection else "")
+        | {"file": refusal is None, "file_error": to_wire(error_to_wire(refusal)) if refusal else None}
+    )
 
 
 async def remove(request: web.Request) -> web.Response:
@@ -87,11 +91,20 @@ async def page_picture(request: web.Request) -> web.Response:
     width = query.whole_number(request, "width", 900, least=50, most=WIDEST)
     if document.media_type != PDF or not 1 <= number <= (document.pages or number):
         raise NotFound(f"There is no page {given[:20]} to draw", remedy="Ask for its text instead")
-    path = await _path(request, document)
-    picture = await request.app[EXTRACTOR].render_page(path, document.title, number, width)
-    return web.Response(
-        body=picture, content_type="image/png", headers={hdrs.CACHE_CONTROL: "private, max-age=86400"}
+    path = await files.path_of(request, document)
+    # An upload never changes; a file of a folder may be another one tomorrow, under the same id.
+    cache = "private, max-age=86400" if document.upload_id else "private, no-cache"
+    etag = f"{document.sha256[:32]}-{number}-{width}"
+    known = etag in {tag.value for tag in request.if_none_match or ()}
+    picture = None if known else await request.app[EXTRACTOR].render_page(path, document.title, number, width)
+    response = web.Response(
+        status=304 if known else 200,
+        body=picture,
+        content_type="image/png",
+        headers={hdrs.CACHE_CONTROL: cache},
     )
+    response.etag = etag
+    return response
 
 
 async def file(request: web.Request) -> web.StreamResponse:
@@ -99,7 +112,7 @@ async def file(request: web.Request) -> web.StreamResponse:
     document = await _document(request, "read_document")
     is_pdf = document.media_type == PDF
     return web.FileResponse(
-        await _path(request, document),
+        await files.path_of(request, document),
         headers={
             hdrs.CONTENT_TYPE: PDF if is_pdf else "text/plain; charset=utf-8",
             hdrs.CONTENT_DISPOSITION: f"inline; filename*=UTF-8''{quote(document.title, safe='')}",
@@ -116,24 +129,6 @@ async def _document(request: web.Request, action: Action) -> Document:
         raise NotFound("There is no such document", remedy="It may have been removed")
     authorize(identity(request), action, document)
     return document
-
-
-async def _path(request: web.Request, document: Document) -> Path:
-    """The file behind a document. One of this machine's folders is opened only for its own clients."""
-    if document.upload_id:
-        return await request.app[BLOBS].local_path(document.upload_id)
-    async with request.app[DB].read() as conn:
-        collection = await collections.get(conn, document.collection_id)
-    if not identity(request).local or collection is None or collection.root is None:
-        raise NotFound(
-            "The page shows only the text of files from a folder",
-            cause="Files of this machine are opened only by programs on it",
-            remedy=f"Open {document.path} yourself, or upload it",
-        )
-    path = Path(collection.root) / document.path
-    if ".." in Path(document.path).parts:
-        raise BadRequest("The document's path leaves its folder")
-    return path
 
 
 def _view(document: Document, collection: str) -> dict[str, Any]:

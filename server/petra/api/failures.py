@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from petra import telemetry
@@ -16,7 +17,7 @@ from petra.messages import error_to_wire, to_wire
 log = telemetry.logger(__name__)
 
 REQUEST_ID = web.RequestKey("request_id", str)
-ROUTINE = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429, 499})
+ROUTINE = frozenset({400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 499})
 
 
 class MethodNotAllowed(BadRequest):
@@ -49,6 +50,8 @@ async def failures(request: web.Request, handler: Handler) -> web.StreamResponse
                 if error.status not in ROUTINE:
                     log.warning("request_failed", code=error.code, what=error.what)
                 response = error_response(error)
+            except (HttpProcessingError, web.RequestPayloadError) as error:
+                response = error_response(_unreadable(error))
             except ConnectionError:
                 raise  # the client has gone; there is nobody to answer
             except Exception:
@@ -88,6 +91,16 @@ def _from_aiohttp(error: web.HTTPException) -> PetraError:
             remedy="Files go to /upload; BODY_LIMIT is the limit of everything else",
         )
     return BadRequest("The request cannot be read", cause=error.reason)
+
+
+def _unreadable(error: Exception) -> PetraError:
+    """For a body that is not what its headers say. aiohttp's own words quote the body's bytes."""
+    reason = error.__cause__ or error
+    return BadRequest(
+        "The body of the request cannot be read",
+        cause=f"It is not what its headers say ({type(reason).__name__})",
+        remedy="Send it again, whole and without a Content-Encoding",
+    )
 
 
 def _unexpected(request_id: str) -> PetraError:

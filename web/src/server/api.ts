@@ -14,8 +14,12 @@ export interface DocumentView {
   pages?: number | null;
   size: number;
   media_type: string;
-  /** False for a file of a folder on the server's disk: a browser gets its text, never its bytes. */
-  uploaded?: boolean;
+}
+
+/** One document that is looked at: whether this browser may have its bytes, and if not, why. */
+export interface OpenDocument extends DocumentView {
+  file: boolean;
+  file_error: WireError | null;
 }
 
 export interface JobView {
@@ -142,13 +146,13 @@ export const listConversations = (): Promise<ConversationView[]> => list("conver
 
 export const getStatus = (): Promise<StatusView> => request("/api/v1/status");
 
-export const getDocument = (id: string): Promise<DocumentView> => request(at("documents", id));
+export const getDocument = (id: string): Promise<OpenDocument> => request(at("documents", id));
 export const removeDocument = (id: string): Promise<void> => request(at("documents", id), { method: "DELETE" });
 export const getLines = (id: string, from: number, to: number): Promise<TextView> =>
   request(`${at("documents", id)}/text?from=${from}&to=${to}`);
-/** The lines of a text file as it was uploaded, or null when they cannot be had exactly. */
-export async function getAllLines(document: DocumentView): Promise<string[] | null> {
-  if (document.uploaded === false || document.size > LARGEST_WHOLE) return null;
+/** The lines of a text file as it is on the disk, or null when they cannot be had exactly. */
+export async function getAllLines(document: OpenDocument): Promise<string[] | null> {
+  if (!document.file || document.size > LARGEST_WHOLE) return null;
   const response = await fetch(fileAddress(document.id));
   if (!response.ok) return null;
   try {

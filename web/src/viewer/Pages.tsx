@@ -1,9 +1,9 @@
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
-import { type DocumentView, fileAddress, getPageText, pageImage } from "../server/api";
+import { fileAddress, getPageText, type OpenDocument, pageImage } from "../server/api";
 import { markQuotes } from "./quotes";
 
 interface Props {
-  document: DocumentView;
+  document: OpenDocument;
   page: number;
   pages: number;
   quotes: readonly string[];
@@ -12,10 +12,10 @@ interface Props {
 
 /** One page of a PDF as a picture, with its text below it for reading aloud, searching and copying. */
 export function Pages({ document, page, pages, quotes, turn }: Props) {
-  const { id, uploaded } = document;
+  const { id, file } = document;
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
-  const address = width && uploaded !== false ? pageImage(id, page, width) : "";
+  const address = width && file ? pageImage(id, page, width) : "";
   const [shown, setShown] = useState("");
   const [broken, setBroken] = useState("");
 
@@ -46,7 +46,7 @@ export function Pages({ document, page, pages, quotes, turn }: Props) {
         <button type="button" disabled={page >= pages} onClick={() => turn(page + 1)} aria-label="Next page">
           ›
         </button>
-        {uploaded !== false && (
+        {file && (
           <a href={fileAddress(id, page)} target="_blank" rel="noreferrer" className="original">
             Open the PDF at page {page}
           </a>
@@ -63,12 +63,8 @@ export function Pages({ document, page, pages, quotes, turn }: Props) {
             onError={() => setBroken(address)}
           />
         )}
-        {(uploaded === false || (broken && broken === address)) && (
-          <p className="hint">
-            {uploaded === false
-              ? `Petra shows the text of files from a folder. The PDF itself is ${document.path}.`
-              : "This page cannot be shown as a picture. Its text is below."}
-          </p>
+        {broken && broken === address && (
+          <p className="hint">This page cannot be shown as a picture. Its text is below.</p>
         )}
         <PageText key={`${id} ${page}`} id={id} page={page} quotes={quotes} />
       </div>

@@ -1,10 +1,10 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Error as WireError, Span } from "../messages.gen";
 import { Notice } from "../Notice";
-import { asWireError, type DocumentView, fileAddress, getAllLines, getLines } from "../server/api";
+import { asWireError, fileAddress, getAllLines, getLines, type OpenDocument } from "../server/api";
 
 interface Props {
-  document: DocumentView;
+  document: OpenDocument;
   lines: Span | undefined;
 }
 
@@ -73,7 +73,7 @@ export function TextLines({ document, lines }: Props) {
     <div className="text">
       <nav aria-label="Lines">
         <span>{lines ? (from === to ? `Line ${from} is marked` : `Lines ${from}–${to} are marked`) : ""}</span>
-        {document.uploaded !== false && (
+        {document.file && (
           <a href={fileAddress(document.id)} target="_blank" rel="noreferrer" className="original">
             Open the file
           </a>

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import type { Error as WireError, Source } from "../messages.gen";
 import { Notice } from "../Notice";
 import type { Place } from "../route";
-import { asWireError, type DocumentView, fileAddress, getDocument } from "../server/api";
+import { asWireError, fileAddress, getDocument, type OpenDocument } from "../server/api";
 import { Pages } from "./Pages";
 import { TextLines } from "./TextLines";
 
@@ -15,7 +15,7 @@ interface Props {
 
 /** A document at a page or at lines, beside the answer or in a tab of its own. */
 export function Viewer({ place, sources, go }: Props) {
-  const [document, setDocument] = useState<DocumentView | null>(null);
+  const [document, setDocument] = useState<OpenDocument | null>(null);
   const [error, setError] = useState<WireError | null>(null);
   const pane = useRef<HTMLElement>(null);
   const opener = useRef(globalThis.document.activeElement);
@@ -59,13 +59,14 @@ export function Viewer({ place, sources, go }: Props) {
         </button>
       </header>
       {error && <Notice error={error} />}
+      {document?.file_error && document.state !== "failed" && <Notice error={document.file_error} tone="calm" />}
       {document && <Body document={document} place={place} quotes={quotes} go={go} />}
     </section>
   );
 }
 
 interface BodyProps {
-  document: DocumentView;
+  document: OpenDocument;
   place: Place;
   quotes: readonly string[];
   go: (place: Place) => void;
@@ -75,11 +76,17 @@ function Body({ document, place, quotes, go }: BodyProps) {
   if (document.state === "failed") {
     return (
       <Notice
-        error={{ what: "This document could not be read", cause: document.reason ?? "", remedy: "Its file is still here" }}
+        error={{
+          what: "This document could not be read",
+          cause: document.reason ?? "",
+          remedy: document.file ? "Its file is still here" : "",
+        }}
       >
-        <a href={fileAddress(document.id)} target="_blank" rel="noreferrer">
-          Open the file
-        </a>
+        {document.file && (
+          <a href={fileAddress(document.id)} target="_blank" rel="noreferrer">
+            Open the file
+          </a>
+        )}
       </Notice>
     );
   }
