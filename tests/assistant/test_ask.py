@@ -9,6 +9,7 @@ import pytest
 from tests.serving import Served, environment, petra
 
 COURSE = Path(__file__).parents[1] / "course"
+QUESTION = "On which port must the chat server listen?"
 KINDS = {"cited", "supported", "retrieved"}
 
 
@@ -27,11 +28,11 @@ def ask(server: Served, *arguments: str) -> dict:
 
 @pytest.fixture(scope="module")
 def answer(real_server) -> dict:
-    return ask(real_server, "What does the TLB do?", "--in", str(COURSE))
+    return ask(real_server, QUESTION, "--in", str(COURSE))
 
 
 def test_an_answer_comes_with_sources_and_its_cost(answer):
-    assert "translation" in answer["answer"].lower()
+    assert "6230" in answer["answer"]
     assert answer["finish_reason"] in ("stop", "length")
     usage = answer["usage"]
     assert usage["prompt_tokens"] > 50
@@ -52,13 +53,13 @@ def test_every_source_resolves_to_a_place_in_a_document(answer):
 
 def test_a_sentence_that_the_passage_says_is_supported(answer):
     best = [source for source in answer["sources"] if source["kind"] != "retrieved"]
-    assert any(source["path"] == "lecture-04-memory.md" for source in best)
+    assert any(source["path"] == "assignment-3-chat-server.md" for source in best)
 
 
 def test_what_is_recorded_is_what_was_shown(real_server, answer):
     conversation = real_server.request("GET", f"/api/v1/conversations/{answer['conversation_id']}")
     question, recorded = conversation["messages"]
-    assert question["content"] == "What does the TLB do?"
+    assert question["content"] == QUESTION
     assert recorded["content"] == answer["answer"]
     assert recorded["state"] == "complete"
     assert [source["n"] for source in recorded["sources"]] == [s["n"] for s in answer["sources"]]
@@ -77,7 +78,7 @@ def test_a_follow_up_goes_on_in_the_same_conversation(real_server, answer):
         "POST",
         "/api/v1/ask",
         {
-            "question": "And what is a TLB miss?",
+            "question": "How many clients must it serve?",
             "conversation_id": answer["conversation_id"],
             "max_tokens": 32,
         },

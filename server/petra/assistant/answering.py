@@ -201,6 +201,7 @@ class Answering:
             built.messages,
             max_tokens=self._answer_tokens,
             temperature=self.request.temperature or 0.0,
+            stop=prompts.STOP,
             user=self.user_id,
         )
         async with aclosing(events):
