@@ -10,6 +10,12 @@ LONGEST_OVERLAP = 4000
 SHORTEST_OVERLAP = 8
 """Characters; less may be chance, and a space too much is no harm."""
 
+LONGEST_WORD = 200
+"""Characters; a longer word is cut within, so nothing was lost between its two halves."""
+
+UNSPACED = "\u2e80"
+"""From here on scripts write sentences without a space between them (Chinese, Japanese)."""
+
 
 def page_text(chunks: Sequence[Chunk], page: int) -> str:
     """The text of the chunks that touch `page`: all of it, and what runs over its borders."""
@@ -19,7 +25,10 @@ def page_text(chunks: Sequence[Chunk], page: int) -> str:
 
 
 def line_text(chunks: Sequence[Chunk], first: int, last: int) -> str:
-    """Lines `first` to `last`, exactly where the chunks kept their lines, else the chunks around them."""
+    """Lines `first` to `last`, exactly where the chunks kept their lines, else the chunks around them.
+
+    A long line may be in several chunks, each with a part of it.
+    """
     near = [chunk for chunk in chunks if chunk.lines and chunk.lines[0] <= last and first <= chunk.lines[1]]
     known: dict[int, str] = {}
     for chunk in near:
@@ -27,11 +36,25 @@ def line_text(chunks: Sequence[Chunk], first: int, last: int) -> str:
         lines = chunk.text.split("\n")
         if len(lines) != end - start + 1:
             return joined([chunk.text for chunk in near])
-        known |= dict(zip(range(start, end + 1), lines, strict=True))
+        for number, line in zip(range(start, end + 1), lines, strict=True):
+            known[number] = _merged(known[number], line) if number in known else line
     if not known:
         return ""
     # Blank lines between two chunks belong to neither.
     return "\n".join(known.get(number, "") for number in range(first, min(last, max(known)) + 1))
+
+
+def _merged(before: str, line: str) -> str:
+    """One line from two parts of it, given in the order of the document."""
+    if before.rstrip().endswith(line.rstrip()):
+        return before
+    if line.startswith(before) or (len(before) >= SHORTEST_OVERLAP and before in line):
+        return line
+    if repeated := _overlap(before, line):
+        return before + line[repeated:]
+    head, tail = before[-LONGEST_WORD:].split(" ")[-1], line[:LONGEST_WORD].split(" ")[0]
+    together = len(head) + len(tail) > LONGEST_WORD or min(before[-1:], line[:1]) >= UNSPACED
+    return before + ("" if together else " ") + line
 
 
 def joined(texts: Sequence[str]) -> str:
