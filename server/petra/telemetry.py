@@ -90,6 +90,7 @@ def configure(*, level: str = "info", form: str = "text") -> None:
     root.setLevel(level.upper())
     # pygls logs messages at INFO and params with its errors, aiohttp URLs with their query: people's text.
     logging.getLogger("pygls").setLevel(logging.CRITICAL)
+    logging.getLogger("aiohttp.server").addFilter(_without_the_request)
     for noisy in ("aiohttp.access", "sqlalchemy", "alembic", "httpx", "asyncio", "faiss"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
@@ -100,6 +101,16 @@ class _Unformatted(logging.handlers.QueueHandler):
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """The record itself."""
         return record
+
+
+def _without_the_request(record: logging.LogRecord) -> bool:
+    """Filter: of a request that is not HTTP only that it came. aiohttp quotes its bytes, and a token or a
+    question may be among them."""
+    error = record.exc_info[1] if record.exc_info else None
+    if type(error).__module__ == "aiohttp.http_exceptions":
+        record.msg, record.args, record.exc_info = "request_not_understood", (), None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 def _name_exception(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:

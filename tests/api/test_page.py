@@ -33,6 +33,8 @@ async def test_it_needs_no_token_and_leads_nowhere_else(built: Path) -> None:
             "/..%2fsecret.txt",
             "/link.txt",
             "/%00",
+            "/%ED%A0%80",
+            "/" + "a" * 300,
         ):
             async with petra.stranger.get(path) as response:
                 assert response.status == 404, path

@@ -34,8 +34,27 @@ async def test_many_parts() -> None:
         b'--x\r\nContent-Disposition: form-data; name="other"\r\n\r\nA\r\n--x--\r\n',
         b'--x\r\nContent-Disposition: form-data; name="collection"\r\n\r\n' + b"A" * 5000 + b"\r\n--x--\r\n",
         b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n\r\n\r\n--y--\r\n--x--\r\n",
+        b'--x\r\nContent-Disposition: form-data; name="file"\r\nX: '
+        + b"A" * 20_000
+        + b"\r\n\r\nA\r\n--x--\r\n",
+        b'--x\r\nContent-Disposition: form-data; name="file"\r\n'
+        + b"X: A\r\n" * 5000
+        + b"\r\nA\r\n--x--\r\n",
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a\x1b.txt"\r\n\r\nA\r\n--x--\r\n',
+        b"A" * 100_000,
     ],
-    ids=["empty", "no parts", "no boundary", "unknown field", "long field", "nested"],
+    ids=[
+        "empty",
+        "no parts",
+        "no boundary",
+        "unknown field",
+        "long field",
+        "nested",
+        "long header",
+        "many headers",
+        "control character",
+        "long preamble",
+    ],
 )
 async def test_malformed_forms(body: bytes) -> None:
     async with rig() as petra:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 
 import attrs
@@ -61,6 +62,15 @@ async def test_what_is_no_request_is_explained(petra: Rig, body: bytes) -> None:
 async def test_null_means_left_out(petra: Rig, field: str) -> None:
     answer = await petra.post("/api/v1/ask", {"question": "What is it?", field: None})
     assert answer["finish_reason"] == "nothing_found"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_as_encoded_as_it_says(petra: Rig, encoding: str) -> None:
+    headers = JSON | {"Content-Encoding": encoding}
+    async with petra.http.post("/api/v1/ask", data=io.BytesIO(b"not packed"), headers=headers) as response:
+        assert response.status == 400
+        assert "not packed" not in await response.text()
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -50,6 +50,20 @@ async def test_a_peer_that_is_gone_is_noticed(monkeypatch: pytest.MonkeyPatch) -
         writer.transport.abort()
 
 
+async def test_a_place_to_resume_from_that_is_no_place() -> None:
+    """Row 15 with numbers that no database takes."""
+    async with rig() as petra, petra.http.ws_connect("/ws") as ws:
+        answer = await petra.post("/api/v1/ask", {"question": "What is it?"})
+        await ws.send_json({"type": "resume", "ref": "a", "id": answer["id"], "seq": -(10**30)})
+        assert (await ws.receive_json(timeout=5))["seq"] == 0
+        while (await ws.receive_json(timeout=5))["part"]["kind"] != "done":
+            pass
+        await ws.send_json({"type": "resume", "ref": "b", "id": answer["id"], "seq": 10**30})
+        await ws.send_json({"type": "resume", "ref": "c", "id": "nobody's", "seq": 0})
+        message = await ws.receive_json(timeout=5)
+        assert (message["ref"], message["error"]["code"]) == ("c", "not_found")
+
+
 async def _open(petra: Rig) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A WebSocket of which nothing is ever read after the handshake."""
     raw = socket.socket()

@@ -1,13 +1,15 @@
-"""Files of secrets are never indexed, whatever they hold."""
+"""Row 78: files of secrets are never indexed, whatever they hold; and no log holds one."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from petra.knowledge import ignore
 from petra.knowledge.walk import walk
+from tests.api.rig import rig
 
 SECRETS = [
     ".env",
@@ -45,3 +47,23 @@ def test_a_file_of_secrets_is_left_out(tmp_path: Path, name: str) -> None:
 def test_names_that_only_look_like_secrets_are_kept(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("harmless")
     assert [file.path for file in walk(tmp_path).files] == [name]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "GET /?token={token} x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /health HTTP/1.1\r\nAuthorization : Bearer {token}\r\n\r\n",
+        "GET /api/v1/search?q={token} y HTTP/1.1\r\n\r\n",
+    ],
+)
+async def test_a_request_that_is_not_http_is_not_quoted_in_the_log(
+    request_: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with rig() as petra:
+        reader, writer = await asyncio.open_connection("127.0.0.1", petra.server.port)
+        writer.write(request_.format(token=petra.petra.token).encode())
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        assert "request_not_understood" in caplog.text
+        assert petra.petra.token not in caplog.text

@@ -77,10 +77,11 @@ async def built_file(request: web.Request) -> web.StreamResponse:
 
 def _inside(folder: Path, name: str) -> Path | None:
     """The file `name` of `folder`, or None when there is none or it lies elsewhere."""
-    if "\0" in name:
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    except (OSError, ValueError):  # longer than a name may be; a NUL or a lone surrogate
         return None
-    path = (folder / name).resolve()
-    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
 ROUTES: tuple[Route, ...] = (

@@ -29,6 +29,9 @@ HEARTBEAT = 20.0
 SEND_DEADLINE = 30.0
 """Seconds a client may leave its end unread before it is dropped."""
 
+LAST_SEQ = 2**31
+"""No answer has as many parts; a database takes no number of any size."""
+
 STREAMS = 16
 """Answers that one socket may follow at a time."""
 
@@ -153,7 +156,7 @@ class Session:
                     answer_id = await self._assistant.start(self._caller, frame.request)
                     await self._parts(frame.ref, answer_id, -1)
                 case Resume():
-                    await self._parts(frame.ref, frame.id, max(frame.seq, -1))
+                    await self._parts(frame.ref, frame.id, min(max(frame.seq, -1), LAST_SEQ))
                 case Message():
                     await self._chat(frame)
         except ConnectionError:

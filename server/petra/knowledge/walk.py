@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from petra.knowledge import ignore
 
@@ -65,9 +65,12 @@ def walk(root: Path, only: str | None = None) -> Walk:
 
 
 def _folder_reason(path: Path) -> str | None:
-    if path.is_symlink():
-        return "a link"
-    marked = any((path / mark).is_file() for mark in ignore.FOLDER_MARKS)
+    try:
+        if path.is_symlink():
+            return "a link"
+        marked = any((path / mark).is_file() for mark in ignore.FOLDER_MARKS)
+    except OSError:
+        marked = False  # it may not be looked into, which the walk finds out and says
     return ignore.folder(path.name) or ("dependencies or caches" if marked else None)
 
 
@@ -78,7 +81,10 @@ def _file(found: Walk, path: Path, relative: str) -> None:
     except UnicodeEncodeError:
         found.left_out.append((ascii(relative), "its name is not UTF-8"))
         return
+    except FileNotFoundError:
+        return
     except OSError:
+        found.unread.append(PurePosixPath(relative).parent.as_posix())
         return
     reason = ignore.file(path.name, about.st_size)
     if not stat.S_ISREG(about.st_mode):
