@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from tests.api.rig import Rig
+from tests.api.rig import Rig, rig
 
 NOTES = b"A deadlock needs four conditions to hold at once.\n\nBreaking one is enough.\n"
 
@@ -127,6 +127,20 @@ async def test_a_conversation_keeps_what_was_said(petra: Rig) -> None:
     assert [message["role"] for message in whole["messages"]] == ["user", "assistant"]
     assert whole["messages"][1]["content"] == answer["answer"]
     assert whole["messages"][1]["sources"][0]["n"] == 1
+    assert whole["messages"][1]["usage"] == answer["usage"]
+    assert [message["finish_reason"] for message in whole["messages"]] == [None, "stop"]
+
+
+async def test_an_answer_that_failed_can_be_read_again_with_its_reason() -> None:
+    async with rig(model_path="unix:/nowhere/model") as petra:
+        await petra.upload("notes.md", NOTES)
+        answer = await petra.post("/api/v1/ask", {"question": "What does a deadlock need?"})
+        assert answer["error"]["code"] == "model_unavailable"
+        whole = await petra.get(f"/api/v1/conversations/{answer['conversation_id']}")
+        question, failed = whole["messages"]
+        assert (failed["state"], failed["finish_reason"]) == ("failed", "error")
+        assert failed["error"] == answer["error"]
+        assert (question["error"], question["usage"], failed["usage"]) == (None, None, None)
 
 
 async def test_it_says_how_it_is(petra: Rig) -> None:

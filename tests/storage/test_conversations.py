@@ -105,6 +105,8 @@ async def test_an_answer_keeps_its_prompt_sources_and_cost(db: Database, convers
         assert await conversations.sources_of(conn, [question.id, answer.id]) == {answer.id: sources}
         assert await conversations.usage_of(conn, answer.id) == cost
         assert await conversations.usage_of(conn, question.id) is None
+        assert await conversations.usages_of(conn, [question.id, answer.id]) == {answer.id: cost}
+        assert await conversations.endings_of(conn, [question.id, answer.id]) == {}
 
 
 async def test_an_answer_that_a_crash_cut_off_ends_with_the_text_so_far(
@@ -127,4 +129,6 @@ async def test_an_answer_that_a_crash_cut_off_ends_with_the_text_so_far(
         found = await conversations.get_message(conn, answer.id)
         assert found and (found.content, found.state) == ("a process", "interrupted")
         ((seq, kind, last),) = await conversations.parts_after(conn, answer.id, 2)
+        ending = await conversations.endings_of(conn, [question.id, answer.id])
     assert (seq, kind, last["finish_reason"]) == (3, "done", "interrupted")
+    assert ending == {answer.id: {"finish_reason": "interrupted"}}

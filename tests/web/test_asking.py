@@ -100,4 +100,8 @@ def test_a_model_that_is_away_is_said_with_a_remedy(chromium, visit, notes, tmp_
         expect(alert).to_be_visible(timeout=30_000)
         assert len(alert.locator("p").all()) >= 2, "what happened, and what to do"
         expect(turn.get_by_role("button", name="Ask again")).to_be_visible()
+        reason = alert.inner_text()
+        one.page.reload()
+        expect(one.page.locator(".turn").get_by_role("alert")).to_have_text(reason, use_inner_text=True)
+        expect(one.page.locator(".turn").get_by_role("button", name="Ask again")).to_be_visible()
         one.end()

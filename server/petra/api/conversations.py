@@ -21,14 +21,17 @@ async def list_conversations(request: web.Request) -> web.Response:
 
 
 async def read(request: web.Request) -> web.Response:
-    """All messages of a conversation, answers with their sources."""
+    """All messages of a conversation, answers with their sources, what they cost and how they ended."""
     async with request.app[DB].read() as conn:
         conversation = await conversations.get(conn, request.match_info["id"])
         if conversation is None:
             raise NotFound("There is no such conversation")
         authorize(identity(request), "read_conversation", conversation)
         messages = await conversations.messages_in(conn, conversation.id)
-        sources = await conversations.sources_of(conn, [message.id for message in messages])
+        ids = [message.id for message in messages if message.role == "assistant"]
+        sources = await conversations.sources_of(conn, ids)
+        usages = await conversations.usages_of(conn, ids)
+        endings = await conversations.endings_of(conn, ids)
     return web.json_response(
         {
             "id": conversation.id,
@@ -42,7 +45,11 @@ async def read(request: web.Request) -> web.Response:
                     "state": message.state,
                     "created_at": message.created_at,
                     "sources": sources.get(message.id, []),
+                    "usage": usages.get(message.id),
+                    "error": None,
+                    "finish_reason": None,
                 }
+                | endings.get(message.id, {})
                 for message in messages
             ],
         }

@@ -12,11 +12,13 @@ from petra.errors import NotFound
 from petra.messages import Done, to_wire
 from petra.storage.records import (
     append_parts,
+    endings_of,
     parts_after,
     set_sources,
     set_usage,
     sources_of,
     usage_of,
+    usages_of,
 )
 from petra.storage.rows import many, new_id, now, one
 from petra.storage.tables import conversations, messages
@@ -29,6 +31,7 @@ __all__ = [
     "add_message",
     "append_parts",
     "create",
+    "endings_of",
     "finish_message",
     "get",
     "get_message",
@@ -44,6 +47,7 @@ __all__ = [
     "set_usage",
     "sources_of",
     "usage_of",
+    "usages_of",
 ]
 
 MessageRole = Literal["system", "user", "assistant"]

@@ -33,6 +33,20 @@ async def parts_after(conn: AsyncConnection, message_id: str, seq: int) -> list[
     return [(row.seq, row.kind, row.payload) for row in await conn.execute(query.order_by(parts.c.seq))]
 
 
+async def endings_of(conn: AsyncConnection, message_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """How answers ended, by message: `finish_reason`, and `error` (a `messages.Error` as JSON values) where
+    there was one. An answer that still streams has none."""
+    found: dict[str, dict[str, Any]] = {}
+    for some in batches(message_ids):
+        query = select(parts.c.message_id, parts.c.kind, parts.c.payload).where(
+            parts.c.message_id.in_(some), parts.c.kind.in_(("error", "done"))
+        )
+        for row in await conn.execute(query.order_by(parts.c.message_id, parts.c.seq)):
+            name = "error" if row.kind == "error" else "finish_reason"
+            found.setdefault(row.message_id, {})[name] = row.payload[name]
+    return {id: ending for id, ending in found.items() if "finish_reason" in ending}
+
+
 async def set_sources(conn: AsyncConnection, message_id: str, new: Sequence[Mapping[str, Any]]) -> None:
     """Make `new` the sources of an answer. Each is a `messages.Source` as JSON values, and may say its
     `chunk_id` besides."""
@@ -70,6 +84,15 @@ async def set_usage(conn: AsyncConnection, message_id: str, cost: Mapping[str, A
 
 async def usage_of(conn: AsyncConnection, message_id: str) -> dict[str, Any] | None:
     """What an answer cost, without the fields that are unknown."""
-    columns = [column for column in usage.c if column.name != "message_id"]
-    row = (await conn.execute(select(*columns).where(usage.c.message_id == message_id))).mappings().first()
-    return {key: value for key, value in row.items() if value is not None} if row else None
+    return (await usages_of(conn, [message_id])).get(message_id)
+
+
+async def usages_of(conn: AsyncConnection, message_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What answers cost, by message, without the fields that are unknown."""
+    found: dict[str, dict[str, Any]] = {}
+    for some in batches(message_ids):
+        query = select(usage).where(usage.c.message_id.in_(some))
+        for row in (await conn.execute(query)).mappings():
+            cost = {key: value for key, value in row.items() if value is not None}
+            found[cost.pop("message_id")] = cost
+    return found

@@ -63,6 +63,22 @@ test("asking again takes the place of an answer without text", () => {
   expect(again.turns.map((turn) => turn.ref)).toEqual(["b"]);
 });
 
+test("an answer that went wrong is read again with its reason and its cost", () => {
+  const error = { code: "model_unavailable", what: "It stopped", cause: "", remedy: "", retryable: true };
+  const usage = { model: "m", prompt_tokens: 9, completion_tokens: 1, total_ms: 20 };
+  const [turn] = turnsFrom([
+    { id: "2", role: "assistant", content: "Ha", state: "interrupted", error, usage, finish_reason: "interrupted" },
+  ]);
+  expect(turn).toMatchObject({ text: "Ha", error, usage, finish: "interrupted" });
+});
+
+test("what a complete answer ended with is told again", () => {
+  const [turn] = turnsFrom([
+    { id: "2", role: "assistant", content: "So", state: "complete", error: null, finish_reason: "length" },
+  ]);
+  expect(turn?.finish).toBe("length");
+});
+
 test("stored messages become turns, and one that still streams waits for its parts", () => {
   const turns = turnsFrom([
     { id: "1", role: "user", content: "Why?", state: "complete" },

@@ -102,9 +102,11 @@ export function turnsFrom(messages: readonly MessageView[]): Turn[] {
   for (const message of messages) {
     if (message.role === "user") question = message.content;
     if (message.role !== "assistant") continue;
-    const finish = finishOf[message.state];
+    const finish = message.finish_reason ?? finishOf[message.state];
     const turn: Turn = { ref: message.id, id: message.id, question, text: "", sources: [] };
     if (finish) Object.assign(turn, { finish, text: message.content, sources: message.sources ?? [] });
+    if (message.error) turn.error = message.error;
+    if (message.usage) turn.usage = message.usage;
     turns.push(turn);
     question = "";
   }

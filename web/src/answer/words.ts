@@ -56,7 +56,8 @@ function queueText({ position, estimate_s: estimate }: Status): string {
 export const ENDINGS: Partial<Record<FinishReason, string>> = {
   length: "The answer was longer than allowed, and ends here.",
   cancelled: "You stopped this answer.",
-  interrupted: "This answer was cut off.",
+  // Every other cut comes with an error that says what it was.
+  interrupted: "This answer was cut off: Petra was stopped while it was writing.",
   error: "Something failed, and there is no answer.",
 };
 

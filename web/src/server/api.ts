@@ -1,5 +1,5 @@
 /** The HTTP half of the server, as this page uses it. Every failure is thrown as a `Failure`. */
-import type { Error as WireError, Source } from "../messages.gen";
+import type { Error as WireError, FinishReason, Source, Usage } from "../messages.gen";
 
 export type DocumentState = "queued" | "extracting" | "embedding" | "ready" | "failed";
 export type JobState = DocumentState | "downloading" | "verifying" | "cancelled";
@@ -57,6 +57,9 @@ export interface MessageView {
   content: string;
   state: "streaming" | "complete" | "interrupted" | "failed" | "cancelled";
   sources?: Source[];
+  usage?: Usage | null;
+  error?: WireError | null;
+  finish_reason?: FinishReason | null;
 }
 
 export interface WorkerView {
