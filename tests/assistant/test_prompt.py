@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from petra.assistant.prompt import SYSTEM, Turn, build, place, question_message
+from petra.assistant.prompt import SYSTEM, Turn, build, question_message, quote_passage
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,9 @@ def test_the_oldest_turns_are_left_out_whole_and_counted():
     assert [message.content for message in prompt.messages[1:5]] == ["q3", "a3", "q4", "a4"]
 
 
-def test_a_place_is_said_in_words():
-    assert place(Quoted("x", pages=(3, 3))) == "lecture.pdf, page 3"
-    assert place(Quoted("x", pages=(3, 4))) == "lecture.pdf, pages 3–4"
-    assert place(Quoted("x", "a.py", pages=None, lines=(1, 9))) == "a.py, lines 1–9"
+def test_a_passage_is_quoted_under_its_heading_or_its_name():
+    assert quote_passage(1, Quoted(" x ", header="Paging")) == "[1] Paging\nx"
+    assert quote_passage(2, Quoted("x")) == "[2] lecture.pdf\nx"
 
 
 def test_a_selection_is_quoted_with_its_file():

@@ -53,21 +53,13 @@ class Prompt:
         return self.messages[-1].content
 
 
-def place(passage: Passage) -> str:
-    """Where a passage is, in words: `lecture.pdf, page 3`."""
-    for unit, span in (("page", passage.pages), ("line", passage.lines)):
-        if span:
-            first, last = span
-            return f"{passage.document}, " + (
-                f"{unit} {first}" if first == last else f"{unit}s {first}–{last}"
-            )
-    return passage.document
-
-
 def quote_passage(n: int, passage: Passage) -> str:
-    """One numbered passage as the model sees it."""
-    header = f" · {passage.header}" if passage.header else ""
-    return f"[{n}] ({place(passage)}{header})\n{passage.text.strip()}"
+    """One numbered passage as the model sees it: headings, no page or line numbers.
+
+    SmolLM2-135M recites what looks like a list of places, counting the pages on; without them it wrote
+    27 % less and answered as many of 12 questions.
+    """
+    return f"[{n}] {passage.header or passage.document}\n{passage.text.strip()}"
 
 
 def question_message(
