@@ -69,6 +69,9 @@ def shell(model: str) -> Iterator[Shell]:
         (course / "deadlock.md").write_text("A deadlock needs four conditions to hold at once. " * 2 + "\n")
         (course / "paging.md").write_text("A page table maps virtual pages to frames.\n")
         (course / "broken.pdf").write_bytes(b"%PDF-1.7\n no more than a beginning")
+        (course / ".env").write_text("TOKEN=1\n")
+        (course / "empty.md").touch()
+        (course / ".git").mkdir()
         settings = {
             "DATA_DIR": str(folder / "data"),
             "MODEL_PATH": model,

@@ -46,6 +46,8 @@ def test_index_says_what_it_left_out_and_why(shell: Shell) -> None:
     shown = shell.run("index", "course").stdout
     assert "course: 2 of 3 documents can be searched" in shown
     assert "left out: broken.pdf: " in shown and "damaged" in shown
+    assert "Skipped 2 files: 1 empty (empty.md), 1 may hold secrets (.env)" in shown
+    assert "Skipped 1 folder: 1 hidden (.git/)" in shown
 
 
 def test_errors_say_what_why_and_what_to_do(shell: Shell) -> None:

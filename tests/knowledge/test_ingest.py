@@ -161,6 +161,10 @@ async def test_what_is_left_out_of_a_folder(room: Room, folder: Path, tmp_path: 
     (folder / ".git" / "config").write_text("[core]")
     (folder / "data.unknown").write_bytes(bytes(range(256)))
     (folder / "empty.py").touch()
+    (folder / "blank.txt").write_text("\n\n")
+    (folder / ".env").write_text("TOKEN=1")
+    (folder / "photo.png").write_bytes(b"\x89PNG")
+    (folder / "big.csv").write_bytes(b"1,2\n" * (2 << 20))
     encrypted_pdf(folder / "exam.pdf")
     os.mkfifo(folder / "pipe.txt")
     collection, job = await room.indexed(folder)
@@ -170,6 +174,19 @@ async def test_what_is_left_out_of_a_folder(room: Room, folder: Path, tmp_path: 
         "notes.md": "ready",
         "src/token_bucket.py": "ready",
     }
+    found = [(item["what"], item["reason"], item["examples"]) for item in job.payload["skipped"]]
+    assert found == [
+        ("files", "empty", ["blank.txt", "empty.py"]),
+        ("files", "not text", ["data.unknown", "photo.png"]),
+        ("files", "a link", ["link.txt"]),
+        ("files", "may hold secrets", [".env"]),
+        ("files", "not a regular file", ["pipe.txt"]),
+        ("files", "too large", ["big.csv"]),
+        ("folders", "dependencies or caches", ["env/", "node_modules/"]),
+        ("folders", "hidden", [".git/"]),
+    ]
+    _, again = await room.indexed(folder)
+    assert again.payload["skipped"] == job.payload["skipped"], "also when nothing has changed"
 
 
 async def test_one_file_of_a_folder(room: Room, folder: Path) -> None:

@@ -245,3 +245,14 @@ async def test_waiting_for_no_job_is_an_error(run: Callable) -> None:
 
     with pytest.raises(NotFound):
         await (await run(handler)).wait(7)
+
+
+async def test_what_a_job_found_is_kept_beside_what_it_was_asked(db: Database, add: Add, run) -> None:
+    async def work(context: JobContext) -> None:
+        await context.note(skipped=3)
+        assert context.job.payload == {"only": None, "skipped": 3}
+
+    runner = await run(work)
+    job = await add(only=None)
+    runner.wake()
+    assert (await runner.wait(job.id)).payload == {"only": None, "skipped": 3}

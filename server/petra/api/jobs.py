@@ -64,6 +64,8 @@ def _view(job: Job) -> dict[str, Any]:
         "reason": job.reason,
         "collection_id": job.collection_id,
         "document_id": job.document_id,
+        "model": job.payload.get("model"),
+        "skipped": job.payload.get("skipped", []),
     }
 
 

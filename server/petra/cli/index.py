@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from petra.cli import skipped
 from petra.cli.client import connect
 from petra.cli.indexing import index
 from petra.cli.show import line
@@ -25,6 +26,8 @@ def run(args: argparse.Namespace) -> int:
     found = client.get("/api/v1/documents", collection=indexed.collection)
     ready = sum(item["state"] == "ready" for item in found)
     line(f"{indexed.collection}: {ready} of {len(found)} documents can be searched")
+    for text in skipped.lines(indexed.job["skipped"]):
+        line(text)
     if indexed.job["reason"]:
         line(indexed.job["reason"])
     for item in found:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from petra.errors import NotFound, UnreadableDocument
+from petra.knowledge import skipped
 from petra.knowledge.embedding import Progress
 from petra.knowledge.extract import sniff
 from petra.knowledge.extract.extractor import Extracted, Extractor
@@ -27,6 +28,7 @@ log = logger("petra.knowledge.folder")
 GROUP = 256
 """Chunks that are embedded and become searchable together."""
 DELETE_GROUP = 200
+UNREAD = "could not be opened"
 
 
 class FolderIngest:
@@ -65,8 +67,9 @@ class FolderIngest:
         )
         await context.progress(0, len(changed), "files", "extracting")
         group: list[Draft] = []
+        left_out = [*found.left_out, *((f"{folder}/", UNREAD) for folder in found.unread)]
         for number, file in enumerate(changed, 1):
-            draft = await self._draft(root, file, known.get(file.path))
+            draft = await self._draft(root, file, known.get(file.path), left_out)
             if draft:
                 group.append(draft)
             last = number == len(changed)
@@ -74,10 +77,14 @@ class FolderIngest:
                 await self._publisher.publish(collection, group, _still(context))
                 group = []
             await context.progress(number, state="extracting")
+        await context.note(skipped=skipped.summary(left_out))
         await self._publisher.finish(collection, _still(context))
 
-    async def _draft(self, root: Path, file: Found, known: Document | None) -> Draft | None:
-        """The file as read; None when there is nothing to change."""
+    async def _draft(
+        self, root: Path, file: Found, known: Document | None, left_out: list[tuple[str, str]]
+    ) -> Draft | None:
+        """The file as read; None when there is nothing to change. Why a file became no document, `left_out`
+        is told."""
         path = root / file.path
         name = PurePosixPath(file.path).name
         content: Extracted | str
@@ -96,11 +103,15 @@ class FolderIngest:
                 return None
             content = await self._extractor.extract(path, name)
             media_type = content.media_type
-        except OSError:
-            # Gone or locked since the walk: the next one will tell.
+        except FileNotFoundError:
+            # Gone since the walk: the next one will tell.
             return None
-        except sniff.NotText:
+        except OSError:
+            left_out.append((file.path, UNREAD))
+            return None
+        except sniff.NotText as error:
             if known is None:
+                left_out.append((file.path, "empty" if isinstance(error, sniff.EmptyText) else "not text"))
                 return None
             content = f"{name} is empty or not text any more."
         except UnreadableDocument as error:

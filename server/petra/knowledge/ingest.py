@@ -101,15 +101,14 @@ class Ingest:
         root, only = await asyncio.to_thread(_root, path)
         async with self._db.write() as conn:
             collection = await _collection(conn, owner_id, root, collection_name)
-            payload = {"only": only}
             waiting = [
                 job
                 for job in await jobs.list_for(conn, owner_id)
                 if (job.kind, job.state, job.collection_id) == ("index", "queued", collection.id)
-                and job.payload == payload
+                and job.payload.get("only") == only
             ]
             job = waiting[0] if waiting else None
-            job = job or await jobs.enqueue(conn, "index", owner_id, payload, collection.id)
+            job = job or await jobs.enqueue(conn, "index", owner_id, {"only": only}, collection.id)
         self._wake()
         return collection, job
 

@@ -7,6 +7,7 @@ import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from petra import telemetry
 from petra.errors import Cancelled, NotFound, PetraError, StorageError
@@ -58,6 +59,12 @@ class JobContext:
             await self.write()
         if self.cancelled:
             raise Cancelled("The job was cancelled")
+
+    async def note(self, **found: Any) -> None:
+        """Keep what the job found, beside its payload, for the one who waits for it."""
+        self.job = dataclasses.replace(self.job, payload={**self.job.payload, **found})
+        async with self.db.write() as conn:
+            await jobs.note(conn, self.job.id, self.job.payload)
 
     async def write(self) -> None:
         """Record the progress now."""

@@ -120,6 +120,11 @@ async def progress(
     return bool(await conn.scalar(running.returning(jobs.c.cancel_requested)))
 
 
+async def note(conn: AsyncConnection, id: int, payload: Mapping[str, Any]) -> None:
+    """Replace the payload of a job: to what it was asked, its handler adds what it found."""
+    await conn.execute(update(jobs).where(jobs.c.id == id).values(payload=dict(payload)))
+
+
 async def cancel_requested(conn: AsyncConnection, ids: Collection[int]) -> set[int]:
     """Which of these jobs were asked to stop."""
     query = select(jobs.c.id).where(jobs.c.id.in_(ids), jobs.c.cancel_requested.is_(True))

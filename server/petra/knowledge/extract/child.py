@@ -25,6 +25,8 @@ from petra.knowledge.extract import sniff, text
 
 MiB = 1024 * 1024
 OPEN_FILES = 32
+_CODES: dict[type[PetraError], str] = {sniff.NotText: "not_text", sniff.EmptyText: "empty_text"}
+"""Errors that the parent tells apart by more than their own code."""
 
 
 def main() -> None:
@@ -79,7 +81,7 @@ def _answers(
         else:
             yield from _extract(request, options, count_tokens)
     except PetraError as error:
-        code = "not_text" if isinstance(error, sniff.NotText) else error.code
+        code = _CODES.get(type(error), error.code)
         yield {"error": [code, error.what, error.cause, error.remedy]}
     except MemoryError:
         yield {"error": ["memory", "", "", ""]}

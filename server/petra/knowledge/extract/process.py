@@ -11,11 +11,15 @@ from typing import Any
 
 from petra import platform
 from petra.errors import BadRequest, PetraError, UnreadableDocument
-from petra.knowledge.extract.sniff import NotText
+from petra.knowledge.extract.sniff import EmptyText, NotText
 
 # One allocation arena and one thread: address space is limited, and the CPU belongs to people.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-_KINDS: Mapping[str, type[PetraError]] = {"bad_request": BadRequest, "not_text": NotText}
+_KINDS: Mapping[str, type[PetraError]] = {
+    "bad_request": BadRequest,
+    "not_text": NotText,
+    "empty_text": EmptyText,
+}
 _LONGEST_LINE = 64 * 1024 * 1024
 
 

@@ -50,6 +50,10 @@ class NotText(UnreadableDocument):
     """A file that is empty or binary: in a folder it is passed over, as an upload it fails."""
 
 
+class EmptyText(NotText):
+    """A file without any text in it."""
+
+
 @dataclass(frozen=True)
 class Text:
     """Decoded text and the media type that its name gives it."""
@@ -80,7 +84,9 @@ def read_text(content: bytes, name: str) -> Text:
     """Decode a file. Raises NotText when it is not text, or empty."""
     text = _decode(content) if content.strip(b"\0") else ""
     if text is not None and not text.strip(" \t\r\n\f\ufeff"):
-        raise NotText(f"{name} is empty", cause="There is no text in it", remedy="Choose a file with content")
+        raise EmptyText(
+            f"{name} is empty", cause="There is no text in it", remedy="Choose a file with content"
+        )
     if text is None or any(content.startswith(magic) for magic, _ in _MAGIC if not magic.isascii()):
         raise NotText(f"{name} is not text", cause=f"It is {_what(content)}", remedy=READABLE)
     return Text(text, text_type(name))
