@@ -57,7 +57,8 @@ def walk(root: Path, only: str | None = None) -> Walk:
         folders[:] = keep
         for name in sorted(names):
             if len(found.files) >= ignore.MOST_FILES:
-                found.left_out.append((f"{_relative(here, root)}/", f"beyond the first {ignore.MOST_FILES:,} files"))
+                beyond = f"beyond the first {ignore.MOST_FILES:,} files"
+                found.left_out.append((f"{_relative(here, root)}/", beyond))
                 return found
             _file(found, here / name, _relative(here / name, root))
     found.files.sort(key=lambda file: file.path)
