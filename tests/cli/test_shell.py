@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import time
+from contextlib import closing
 
 from petra import rendezvous
 from tests.cli.conftest import Shell
@@ -86,6 +88,33 @@ def test_status_and_the_address_of_the_page(shell: Shell) -> None:
     assert shell.run("open", "--print").stdout.strip() == running.url
     # The log of a server that runs in the background is no place for the token.
     assert running.token not in (shell.data_dir / "server.log").read_text()
+
+
+def test_status_says_how_far_a_download_is(shell: Shell) -> None:
+    job = (
+        "pull",
+        "downloading",
+        '{"model": "SmolLM2-135M-Instruct"}',
+        40,
+        100,
+        "bytes",
+        time.time(),
+        time.time(),
+    )
+    with closing(sqlite3.connect(shell.data_dir / "petra.db")) as database:
+        database.execute(
+            "INSERT INTO jobs (kind, state, payload, done, total, unit, created_at, started_at, owner_id)"
+            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, id FROM users",
+            job,
+        )
+        database.commit()
+        try:
+            assert "  Downloading SmolLM2-135M-Instruct 40 %" in shell.run("status").stdout
+            (shown,) = json.loads(shell.run("status", "--json").stdout)["open_jobs"]
+            assert (shown["model"], shown["done"], shown["total"]) == ("SmolLM2-135M-Instruct", 40, 100)
+        finally:
+            database.execute("DELETE FROM jobs WHERE kind = 'pull'")
+            database.commit()
 
 
 def test_another_version_is_refused(shell: Shell) -> None:

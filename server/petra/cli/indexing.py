@@ -9,9 +9,8 @@ from typing import Any
 
 from petra.cli.client import Client
 from petra.cli.show import Progress
+from petra.cli.working import ENDED
 from petra.errors import Cancelled, NotFound, PetraError
-
-ENDED = frozenset({"ready", "failed", "cancelled"})
 
 
 @dataclass(frozen=True)

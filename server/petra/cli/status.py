@@ -10,6 +10,7 @@ from petra import __version__, rendezvous
 from petra.cli.client import Client
 from petra.cli.options import data_dir
 from petra.cli.show import line
+from petra.cli.working import ENDED, newest_pull, open_jobs, progress
 
 HELP = "say whether the server runs, and what it has"
 
@@ -35,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
         "version": running.version,
     }
     if running.version == __version__:
-        found |= Client(running).get("/api/v1/status")
+        client = Client(running)
+        recent = client.get("/api/v1/jobs")
+        found |= client.get("/api/v1/status") | {"open_jobs": open_jobs(recent)}
     if args.json:
         line(json.dumps(found, ensure_ascii=False))
         return 0
@@ -43,11 +46,22 @@ def run(args: argparse.Namespace) -> int:
     if running.version != __version__:
         line(f"This command is {__version__}: run `petra stop` and start it again")
         return 0
+    for job in found["open_jobs"]:
+        line(f"  {progress(job)}")
     for name, worker in found["workers"].items():
-        notes = [worker[key] for key in ("degraded", "remedy") if key in worker]
-        line(f"  {name}: {worker['state']} ({worker['model']})" + "".join(f"; {note}" for note in notes))
+        line(f"  {name}: {describe(worker, newest_pull(recent, worker['model']))}")
     for item in found["collections"]:
         line(f"  collection {item['name']}: {item['documents']} documents")
-    if found["jobs"]:
-        line(f"  {found['jobs']} jobs are running")
     return 0
+
+
+def describe(worker: dict[str, Any], pull: dict[str, Any] | None) -> str:
+    """A worker's state; `pull` is the last job that fetched its model."""
+    notes = [worker[key] for key in ("degraded", "remedy") if key in worker]
+    state = str(worker["state"])
+    if state == "missing_model" and pull:
+        if pull["state"] not in ENDED:
+            return f"waiting for its model ({worker['model']})"
+        if pull["state"] == "failed":
+            notes = [pull["reason"]]  # it has the remedy, too
+    return f"{state} ({worker['model']})" + "".join(f"; {note}" for note in notes)

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { DocumentView, JobView } from "../server/api";
 import { ChooseFiles } from "./ChooseFiles";
-import { isWorking, jobsByDocument, plural } from "./describe";
+import { isWorking, jobName, jobProgress, jobsByDocument, plural } from "./describe";
 import { DocumentRow } from "./DocumentRow";
 import { UploadRow } from "./UploadRow";
 import type { Upload } from "./useUploads";
@@ -79,21 +79,13 @@ function hasArrived(upload: Upload, documents: readonly DocumentView[]): boolean
   return !upload.error && upload.sent === upload.total && documents.some((one) => one.name === upload.name);
 }
 
-const JOB_NAMES: Record<string, string> = {
-  index: "Reading a folder",
-  ingest: "Reading a file",
-  pull: "Fetching a model",
-};
-
 /** Work that belongs to no single document: a folder, or a model on its way. */
 function FolderJob({ job }: { job: JobView }) {
+  const { text, share } = jobProgress(job);
   return (
     <div className="job" role="status">
-      <p className="state">
-        {JOB_NAMES[job.kind] ?? "Working"}
-        {job.total ? `: ${job.done} of ${job.total} ${job.unit ?? ""}` : ""}
-      </p>
-      <progress aria-label={JOB_NAMES[job.kind] ?? "Working"} {...(job.total ? { value: job.done / job.total } : {})} />
+      <p className="state">{text}</p>
+      <progress aria-label={jobName(job)} {...(share === null ? {} : { value: share })} />
     </div>
   );
 }

@@ -29,6 +29,31 @@ export function progressOf(document: DocumentView, job: JobView | undefined): Pr
   }
 }
 
+/** What a job does: "Downloading SmolLM2-135M-Instruct". */
+export function jobName({ kind, state, model }: JobView): string {
+  switch (kind) {
+    case "index":
+      return "Reading a folder";
+    case "ingest":
+      return "Reading a file";
+    case "pull":
+      return `${state === "verifying" ? "Checking" : "Downloading"} ${model ?? "a model"}`;
+    default:
+      return "Working";
+  }
+}
+
+/** How far a job is; bytes say nothing to anybody, so they become a percentage. */
+export function jobProgress(job: JobView): Progress {
+  const share = job.total ? Math.min(1, job.done / job.total) : null;
+  if (job.state === "queued") return { text: `${jobName(job)}: waiting`, share };
+  if (share === null) return { text: jobName(job), share };
+  if (job.unit === "bytes") {
+    return { text: `${jobName(job)} ${Math.floor(100 * share)} %${remaining(job.eta_s)}`, share };
+  }
+  return { text: `${jobName(job)}: ${job.done} of ${job.total} ${job.unit ?? ""}${remaining(job.eta_s)}`, share };
+}
+
 /** The newest job of each document. */
 export function jobsByDocument(jobs: readonly JobView[]): Map<string, JobView> {
   const newest = new Map<string, JobView>();

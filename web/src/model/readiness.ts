@@ -1,6 +1,7 @@
 /** Whether the models can answer, in words. Pure. */
 import type { JobView, StatusView, WorkerView } from "../server/api";
 import type { Error as WireError } from "../messages.gen";
+import { isWorking, jobProgress } from "../documents/describe";
 
 export interface Readiness {
   ready: boolean;
@@ -15,14 +16,20 @@ const WELL = new Set(["ready", "external", "stopped"]);
 export function readiness(status: StatusView | null, jobs: readonly JobView[]): Readiness {
   const workers = Object.values(status?.workers ?? {});
   const missing = [...new Set(workers.filter((one) => one.state === "missing_model").map((one) => one.model))];
-  const fetching = jobs.find((job) => job.state === "downloading" || job.state === "verifying");
-  if (missing.length && fetching) return calm(`Fetching ${missing.join(" and ")}`, share(fetching));
+  const pulls = jobs.filter((job) => job.kind === "pull" && missing.includes(job.model ?? ""));
+  const fetching = pulls.filter(isWorking);
+  // One model that is not on its way is trouble, whatever the others do.
+  if (fetching.length && missing.every((name) => fetching.some((job) => job.model === name))) {
+    const how = fetching.sort((a, b) => a.id - b.id).map((job) => jobProgress(job).text);
+    return calm(how.join("; "), "Petra fetches it once, then it answers from this machine");
+  }
+  const failed = pulls.filter((job) => job.state === "failed").sort((a, b) => b.id - a.id)[0];
   if (missing.length) {
     const commands = missing.map((name) => `\`petra models pull ${name}\``).join(" and ");
     const remedy = workers.find((one) => one.state === "missing_model")?.remedy;
     return trouble(
       `A model is missing: ${missing.join(", ")}`,
-      "Without it Petra cannot answer",
+      failed?.reason ?? "Without it Petra cannot answer",
       missing.length === 1 && remedy ? remedy : `In a terminal, type ${commands}`,
     );
   }
@@ -36,9 +43,6 @@ function judge(worker: WorkerView | undefined, name: string): Readiness | null {
   if (worker.state === "restarting") return calm(`${name} stopped and is starting again`, worker.last_exit ?? "");
   return trouble(`${name} is not running`, worker.last_exit ?? "", worker.remedy ?? "");
 }
-
-const share = (job: JobView): string =>
-  job.total ? `${Math.floor((100 * job.done) / job.total)} % of it is here` : "";
 
 const calm = (what: string, cause: string): Readiness => ({
   ready: false,

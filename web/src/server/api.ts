@@ -32,6 +32,8 @@ export interface JobView {
   eta_s?: number | null;
   reason?: string | null;
   document_id?: string | null;
+  /** The model that a job of kind `pull` fetches. */
+  model?: string | null;
 }
 
 export interface UploadView {
