@@ -43,7 +43,7 @@ bench-start: setup ## time from starting to listening and to `initialize`; memor
 bench-attribution: setup ## precision and recall of the sources that Petra marks as supported
 	@$(BIN)/python benchmarks/attribution/run.py $(ARGS)
 
-bench-retrieval: setup ## search quality on labelled questions
+bench-retrieval: setup ## nDCG@10 of a labelled collection (ARGS=FOLDER, in the layout of BEIR)
 	@$(BIN)/python benchmarks/retrieval/run.py $(ARGS)
 
 pins: .make/preflight ## write constraints.txt anew, with the newest versions that pyproject.toml allows
