@@ -52,7 +52,7 @@ async def refusal(request: web.Request, document: Document) -> PetraError | None
 def _as_indexed(root: Path, document: Document, collection: Collection) -> Path:
     """The file as the walk found it. Indexing follows no link, so one in the way was put there since.
     Blocking."""
-    again = f"Run `petra index` on the folder of {collection.name} again"
+    again = f"Run `petra index` again on the folder of the collection “{collection.name}”"
     try:
         real_root = root.resolve(strict=True)
         place = real_root / document.path
