@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from petra.storage import chunks, collections, conversations, documents, jobs, uploads, users, vectors
+from petra.storage import chunks, collections, conversations, documents, jobs, vectors
 from petra.storage.collections import Collection
 from petra.storage.database import Database
 from petra.storage.users import User
@@ -61,7 +61,6 @@ async def everything(db: Database, owner: User, collection: Collection) -> None:
     async with db.read() as conn:
         await collections.by_name(conn, owner.id, "course")
         await collections.list_for(conn, owner.id)
-        await documents.by_path(conn, collection.id, "a")
         await documents.by_sha256(conn, collection.id, "a")
         await documents.list_in(conn, collection.id)
         await documents.get_many(conn, [document.id])
@@ -71,15 +70,13 @@ async def everything(db: Database, owner: User, collection: Collection) -> None:
         await chunks.of_document(conn, document.id)
         await chunks.get_many(conn, ids)
         await vectors.get_many(conn, owner.id, "m", ["a" * 64, "b" * 64])
-        await uploads.by_sha256(conn, owner.id, "a")
-        await users.get(conn, owner.id)
         await conversations.list_for(conn, owner.id)
         await conversations.history(conn, answer.id)
         await conversations.messages_in(conn, talk.id)
         await conversations.latest(conn, talk.id)
         await conversations.parts_after(conn, answer.id, -1)
         await conversations.sources_of(conn, [answer.id])
-        await conversations.usage_of(conn, answer.id)
+        await conversations.usages_of(conn, [answer.id])
         await jobs.list_for(conn, owner.id)
         await jobs.any_waiting(conn, ["work"])
         await jobs.cancel_requested(conn, [job.id])

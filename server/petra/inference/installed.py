@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from petra import platform
 from petra.errors import ModelFileError, NotFound
@@ -184,20 +183,6 @@ def sha256(path: Path, stop: Callable[[], None] = lambda: None) -> str:
             stop()
             digest.update(block)
     return digest.hexdigest()
-
-
-def describe(model: Installed, models_dir: Path) -> Mapping[str, Any]:
-    """A model's values for the row that the server keeps of it."""
-    folder = models_dir / model.name
-    main = max(model.files, key=lambda file: file.size)
-    return {
-        "name": model.name,
-        "kind": model.kind,
-        "path": str(folder / main.path if main.path.endswith(".gguf") else folder),
-        "sha256": main.sha256,
-        "size": model.size,
-        "source": model.source,
-    }
 
 
 def _stat(path: Path) -> tuple[int, int]:

@@ -13,9 +13,7 @@ DENSE_WEIGHT = 0.6
 
 
 def fuse(
-    dense: Sequence[tuple[int, float]],
-    lexical: Sequence[tuple[int, float]],
-    weight: float = DENSE_WEIGHT,
+    dense: Sequence[tuple[int, float]], lexical: Sequence[tuple[int, float]]
 ) -> list[tuple[int, float]]:
     """One ranking of both, best first, with scores from 0 to 1: weighted min-max fusion.
 
@@ -25,7 +23,7 @@ def fuse(
     """
     by_meaning, by_words = dict(dense), dict(lexical)
     ids = by_meaning.keys() | by_words.keys()
-    share = weight if by_words else 1.0
+    share = DENSE_WEIGHT if by_words else 1.0
     if not by_meaning:
         share = 0.0
     least = min(by_meaning.values(), default=0.0)

@@ -63,13 +63,10 @@ class Searcher:
         db: Database,
         indexes: Indexes,
         embed_query: Callable[[], Awaitable[ModelEndpoint]],
-        *,
-        weight: float = rank.DENSE_WEIGHT,
     ) -> None:
         self._db = db
         self._indexes = indexes
         self._embed_query = embed_query
-        self._weight = weight
 
     async def search(
         self, query: str, collection_ids: Sequence[str], k: int, path: str | None = None
@@ -84,18 +81,18 @@ class Searcher:
         vector = await self._vector(query)
         within = None if path is None else await self._within(collection_ids, path)
         found = await self._indexes.search(query, vector, collection_ids, max(DEPTH, 4 * k), within)
-        ranked = rank.fuse(found.dense, found.lexical, self._weight)
+        ranked = rank.fuse(found.dense, found.lexical)
         allowed = set(collection_ids)
         async with self._db.read() as conn:
             rows = await chunks.get_many(conn, [id for id, _ in ranked])
             best = rank.distinct((row.text_hash, row) for row in rows if row.collection_id in allowed)[:k]
-            of = {id: await documents.get(conn, id) for id in {row.document_id for row in best}}
+            of = await documents.get_many(conn, [row.document_id for row in best])
         scores, meaning, words = dict(ranked), dict(found.dense), dict(found.lexical)
         most = max(words.values(), default=1.0) or 1.0
         return [
             _passage(row, document, scores[row.id], meaning.get(row.id), words.get(row.id, 0.0) / most)
             for row in best
-            if (document := of[row.document_id])
+            if (document := of.get(row.document_id))
         ]
 
     async def embed(self, texts: Sequence[str]) -> Vector:

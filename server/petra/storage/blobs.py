@@ -42,9 +42,6 @@ class Blobs(Protocol):
     async def local_path(self, upload_id: str) -> Path:
         """A file on this machine with the blob's bytes. Raises NotFound."""
 
-    async def open(self, upload_id: str) -> AsyncIterator[bytes]:
-        """The blob's bytes, in pieces. Raises NotFound before the first."""
-
     async def delete(self, upload_id: str) -> None:
         """Remove a blob; one that is already gone is fine."""
 
@@ -100,10 +97,6 @@ class FileBlobs:
                 remedy="Restore it from a backup, or upload the file again",
             )
         return path
-
-    async def open(self, upload_id: str) -> AsyncIterator[bytes]:
-        """See `Blobs.open`."""
-        return _pieces(await self.local_path(upload_id))
 
     async def delete(self, upload_id: str) -> None:
         """See `Blobs.delete`."""
@@ -181,15 +174,6 @@ class _Incoming:
                 self._file.close()
         if self._made:
             _remove(self._folder)
-
-
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        while piece := await asyncio.to_thread(file.read, PIECE):
-            yield piece
-    finally:
-        await _whole(file.close)
 
 
 async def _whole(call: Callable[..., T], *args: Any) -> T:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from petra.storage.rows import BATCH, batches
@@ -115,16 +115,6 @@ async def alive_ids(conn: AsyncConnection, collection_id: str) -> list[int]:
         chunks.c.collection_id == collection_id, chunks.c.deleted_revision.is_(None)
     )
     return await _ids(conn, query.order_by(chunks.c.id))
-
-
-async def count(conn: AsyncConnection, collection_id: str) -> int:
-    """How many chunks of a collection are alive."""
-    query = (
-        select(func.count())
-        .select_from(chunks)
-        .where(chunks.c.collection_id == collection_id, chunks.c.deleted_revision.is_(None))
-    )
-    return await conn.scalar(query) or 0
 
 
 async def of_document(conn: AsyncConnection, document_id: str) -> list[Chunk]:

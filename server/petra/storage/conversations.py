@@ -17,7 +17,6 @@ from petra.storage.records import (
     set_sources,
     set_usage,
     sources_of,
-    usage_of,
     usages_of,
 )
 from petra.storage.rows import many, new_id, now, one
@@ -46,7 +45,6 @@ __all__ = [
     "set_sources",
     "set_usage",
     "sources_of",
-    "usage_of",
     "usages_of",
 ]
 

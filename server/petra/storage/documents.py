@@ -19,7 +19,8 @@ DocumentState = Literal["queued", "extracting", "embedding", "ready", "failed"]
 @dataclass(frozen=True)
 class Document:
     """`path` is relative to the collection's root, with `/`, or the upload's file name. `revision` is
-    that of its last change, `deleted_revision` that of its deletion; a deleted row is kept as a mark."""
+    that of its last change, `deleted_revision` that of its deletion; a deleted row is kept as a mark.
+    `reason` is why it failed or, when it is ready, what of it was left out."""
 
     id: str
     collection_id: str
@@ -92,12 +93,6 @@ async def get_many(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Docum
     return found
 
 
-async def by_path(conn: AsyncConnection, collection_id: str, path: str) -> Document | None:
-    """The newest document at this path."""
-    query = _alive().where(documents.c.collection_id == collection_id, documents.c.path == path)
-    return one(Document, await conn.execute(query.order_by(documents.c.revision.desc()).limit(1)))
-
-
 async def by_sha256(conn: AsyncConnection, collection_id: str, sha256: str) -> Document | None:
     """The oldest document with these bytes, so that the same file twice is one document."""
     query = _alive().where(documents.c.collection_id == collection_id, documents.c.sha256 == sha256)
@@ -117,7 +112,8 @@ async def set_state(
     reason: str | None = None,
     pages: int | None = None,
 ) -> None:
-    """Say how far a document is. `reason` is why it failed; `pages` is kept when not given."""
+    """Say how far a document is. `reason` is why it failed or, when it is ready, what of it was left out;
+    `pages` is kept when not given."""
     values = {"state": state, "reason": reason} | ({} if pages is None else {"pages": pages})
     await conn.execute(update(documents).where(documents.c.id == id).values(values))
 
@@ -127,12 +123,6 @@ async def set_content(
 ) -> None:
     """Record that the file behind a document has other bytes (or, with its old hash, another time)."""
     values = {"size": size, "sha256": sha256, "mtime_ns": mtime_ns, "revision": revision}
-    await conn.execute(update(documents).where(documents.c.id == id).values(values))
-
-
-async def set_path(conn: AsyncConnection, id: str, path: str, title: str, revision: int) -> None:
-    """Record that a document was renamed; its chunks stay as they are."""
-    values = {"path": path, "title": title, "revision": revision}
     await conn.execute(update(documents).where(documents.c.id == id).values(values))
 
 

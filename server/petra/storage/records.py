@@ -82,11 +82,6 @@ async def set_usage(conn: AsyncConnection, message_id: str, cost: Mapping[str, A
     await conn.execute(insert(usage), {"message_id": message_id, "ttft_ms": None, **cost})
 
 
-async def usage_of(conn: AsyncConnection, message_id: str) -> dict[str, Any] | None:
-    """What an answer cost, without the fields that are unknown."""
-    return (await usages_of(conn, [message_id])).get(message_id)
-
-
 async def usages_of(conn: AsyncConnection, message_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What answers cost, by message, without the fields that are unknown."""
     found: dict[str, dict[str, Any]] = {}

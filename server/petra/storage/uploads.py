@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from petra.storage.rows import now, one
+from petra.storage.rows import now
 from petra.storage.tables import uploads
 
 
@@ -38,17 +38,6 @@ async def add(
     upload = Upload(id, owner_id, filename, size, sha256, media_type, now())
     await conn.execute(insert(uploads), asdict(upload))
     return upload
-
-
-async def get(conn: AsyncConnection, id: str) -> Upload | None:
-    """The upload with this id."""
-    return one(Upload, await conn.execute(select(uploads).where(uploads.c.id == id)))
-
-
-async def by_sha256(conn: AsyncConnection, owner_id: str, sha256: str) -> Upload | None:
-    """An owner's first upload with these bytes."""
-    query = select(uploads).where(uploads.c.owner_id == owner_id, uploads.c.sha256 == sha256)
-    return one(Upload, await conn.execute(query.order_by(uploads.c.created_at, uploads.c.id).limit(1)))
 
 
 async def all_ids(conn: AsyncConnection) -> list[str]:

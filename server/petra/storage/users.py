@@ -35,8 +35,3 @@ async def ensure_owner(conn: AsyncConnection) -> User:
     """The owner of this installation, made on first use."""
     first = select(users).where(users.c.role == "owner").order_by(users.c.created_at, users.c.id).limit(1)
     return one(User, await conn.execute(first)) or await create(conn, "owner", "owner")
-
-
-async def get(conn: AsyncConnection, id: str) -> User | None:
-    """The person with this id."""
-    return one(User, await conn.execute(select(users).where(users.c.id == id)))

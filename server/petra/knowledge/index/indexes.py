@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -78,13 +77,6 @@ class Indexes:
         """Chunks that are not embedded with this model, with the hash of their text."""
         index = await self._fresh(collection_id)
         return index.missing if index else {}
-
-    async def drop(self, collection_id: str) -> None:
-        """Forget a collection that was removed."""
-        async with self._lock(collection_id):
-            if index := self._open.pop(collection_id, None):
-                await asyncio.to_thread(index.close)
-            await asyncio.to_thread(shutil.rmtree, self._root / collection_id, ignore_errors=True)
 
     async def close(self) -> None:
         """Write what is worth it and give up the working copies."""
