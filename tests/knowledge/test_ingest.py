@@ -135,6 +135,17 @@ async def test_a_folder_follows_its_files(room: Room, folder: Path) -> None:
     )
 
 
+async def test_files_beyond_the_cap_are_not_taken_for_gone(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection, _ = await room.indexed(folder)
+    before = await paths(room, collection.id)
+    assert len(before) == 2
+    monkeypatch.setattr("petra.knowledge.ignore.MOST_FILES", 1)
+    await room.indexed(folder)
+    assert await paths(room, collection.id) == before
+
+
 async def test_what_is_known_is_not_embedded_again(room: Room, folder: Path) -> None:
     collection, _ = await room.indexed(folder)
     once = room.endpoint.embedded

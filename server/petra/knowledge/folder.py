@@ -15,7 +15,7 @@ from petra.knowledge.extract import sniff
 from petra.knowledge.extract.extractor import Extracted, Extractor
 from petra.knowledge.names import shown
 from petra.knowledge.publish import Draft, Publisher
-from petra.knowledge.walk import Found, Walk, walk
+from petra.knowledge.walk import EVERYTHING, Found, Walk, walk
 from petra.storage import collections, documents
 from petra.storage.collections import Collection
 from petra.storage.database import Database
@@ -67,7 +67,10 @@ class FolderIngest:
         )
         await context.progress(0, len(changed), "files", "extracting")
         group: list[Draft] = []
-        left_out = [*found.left_out, *((f"{folder}/", UNREAD) for folder in found.unread)]
+        left_out = [
+            *found.left_out,
+            *((f"{folder}/", UNREAD) for folder in found.unread if folder != EVERYTHING),
+        ]
         for number, file in enumerate(changed, 1):
             draft = await self._draft(root, file, known.get(file.path), left_out)
             if draft:
@@ -161,7 +164,7 @@ def _gone(known: dict[str, Document], found: Walk, only: str | None) -> list[Doc
         document
         for path, document in known.items()
         if path not in there
-        and not any(folder == "." or path.startswith(f"{folder}/") for folder in found.unread)
+        and not any(folder == EVERYTHING or path.startswith(f"{folder}/") for folder in found.unread)
     ]
 
 

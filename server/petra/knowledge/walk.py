@@ -10,6 +10,10 @@ from pathlib import Path, PurePosixPath
 from petra.knowledge import ignore
 
 
+EVERYTHING = "."
+"""Among the unread folders: the walk ended early, and what it did not list may well be there."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A file. `path` is relative to the root, with `/`."""
@@ -59,7 +63,10 @@ def walk(root: Path, only: str | None = None) -> Walk:
             if len(found.files) >= ignore.MOST_FILES:
                 beyond = f"beyond the first {ignore.MOST_FILES:,} files"
                 found.left_out.append((f"{_relative(here, root)}/", beyond))
-                return found
+                found.unread.append(EVERYTHING)
+                break
+        if EVERYTHING in found.unread:
+            break
             _file(found, here / name, _relative(here / name, root))
     found.files.sort(key=lambda file: file.path)
     return found
