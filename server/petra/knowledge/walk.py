@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 
 from petra.knowledge import ignore
 
-
 EVERYTHING = "."
 """Among the unread folders: the walk ended early, and what it did not list may well be there."""
 
@@ -65,9 +64,9 @@ def walk(root: Path, only: str | None = None) -> Walk:
                 found.left_out.append((f"{_relative(here, root)}/", beyond))
                 found.unread.append(EVERYTHING)
                 break
+            _file(found, here / name, _relative(here / name, root))
         if EVERYTHING in found.unread:
             break
-            _file(found, here / name, _relative(here / name, root))
     found.files.sort(key=lambda file: file.path)
     return found
 
