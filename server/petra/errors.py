@@ -25,6 +25,16 @@ class PetraError(Exception):
         self.cause = cause
         self.remedy = remedy
 
+    def as_values(self) -> dict[str, str | bool]:
+        """As JSON values: the fields of `messages.Error`, also for those who may not import that."""
+        return {
+            "code": self.code,
+            "what": self.what,
+            "cause": self.cause,
+            "remedy": self.remedy,
+            "retryable": self.retryable,
+        }
+
     def __str__(self) -> str:
         return " ".join(text.rstrip(".") + "." for text in (self.what, self.cause, self.remedy) if text)
 

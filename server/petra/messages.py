@@ -244,13 +244,7 @@ def part_from_wire(data: Any) -> Part:
 
 def error_to_wire(error: PetraError) -> Error:
     """The message for an error."""
-    return Error(
-        code=error.code,
-        what=error.what,
-        cause=error.cause,
-        remedy=error.remedy,
-        retryable=error.retryable,
-    )
+    return Error(**error.as_values())  # type: ignore[arg-type]
 
 
 def collect(items: Sequence[StreamItem]) -> Answer:

@@ -94,15 +94,13 @@ def read(data_dir: Path) -> Running | None:
     return running if platform.is_alive(running.pid) and is_locked(data_dir) else None
 
 
-def check_version(running: Running) -> Running:
-    """The same server, when it is of this program's version. Raises VersionMismatch."""
-    if running.version != __version__:
-        raise VersionMismatch(
-            f"This is Petra {__version__}, but the server that is running is {running.version}",
-            cause="Petra was updated while its server kept running",
-            remedy="Run `petra stop`, then try again",
-        )
-    return running
+def other_version(running: Running) -> VersionMismatch:
+    """The error for a server that is not of this program's version."""
+    return VersionMismatch(
+        f"This is Petra {__version__}, but the server that is running is {running.version}",
+        cause="Petra was updated while its server kept running",
+        remedy="Run `petra stop`, then try again",
+    )
 
 
 class Lock:
@@ -194,7 +192,9 @@ def find_or_start(data_dir: Path, timeout: float = 60.0, argv: Sequence[str] = (
     process, starts = None, 0
     while time.monotonic() < deadline:
         if running := read(data_dir):
-            return check_version(running)
+            if running.version != __version__:
+                raise other_version(running)
+            return running
         # While somebody has the lock, a server is on its way up (then wait for it, whoever started it)
         # or on its way out (then start one afterwards; ours may have been refused by it).
         if not is_locked(data_dir) and (process is None or process.poll() is not None):

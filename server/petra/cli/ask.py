@@ -152,7 +152,7 @@ class Collector(Reader):
 
     def fail(self, error: PetraError) -> None:
         """It could not even be asked, or broke off."""
-        self.error = {"code": error.code, "what": error.what, "cause": error.cause, "remedy": error.remedy}
+        self.error = error.as_values()
 
     def answer(self) -> dict[str, Any]:
         """The object to print."""

@@ -25,8 +25,7 @@ class Report:
 
 def line(error: PetraError) -> str:
     """The line for an error, with its end."""
-    values = {"code": error.code, "what": error.what, "cause": error.cause, "remedy": error.remedy}
-    return _MARK + json.dumps(values) + "\n"
+    return _MARK + json.dumps(error.as_values()) + "\n"
 
 
 def parse(text: str) -> Report | None:

@@ -229,14 +229,8 @@ class Forwarder:
             self._show(WARNING, str(error))
 
     def _refuse(self, request: int | str, error: PetraError) -> None:
-        data = {
-            "code": error.code,
-            "what": error.what,
-            "cause": error.cause,
-            "remedy": error.remedy,
-            "retryable": error.retryable,
-        }
-        self._reply(request, {"error": {"code": REQUEST_FAILED, "message": str(error), "data": data}})
+        problem = {"code": REQUEST_FAILED, "message": str(error), "data": error.as_values()}
+        self._reply(request, {"error": problem})
 
     def _reply(self, request: int | str, outcome: dict[str, Any]) -> None:
         self._write(json.dumps({"jsonrpc": "2.0", "id": request} | outcome).encode())

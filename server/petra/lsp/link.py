@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from petra import __version__, platform
-from petra.errors import NotAuthenticated, PetraError, VersionMismatch
+from petra.errors import NotAuthenticated, PetraError
 from petra.lsp.framing import FrameDecoder, frame
-from petra.rendezvous import Running
+from petra.rendezvous import Running, other_version
 
 PREAMBLE_SECONDS = 10.0
 SEND_SECONDS = 30
@@ -43,11 +43,7 @@ class Link:
                 remedy="Run `petra stop`, then try again",
             ) from error
         if reply.startswith("NO version_mismatch"):
-            raise VersionMismatch(
-                f"This is Petra {__version__}, but the server that is running is {running.version}",
-                cause="Petra was updated while its server kept running",
-                remedy="Run `petra stop`, then try again",
-            )
+            raise other_version(running)
         if not reply.startswith("OK"):
             raise NotAuthenticated(
                 "The Petra server refused this editor",
