@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -62,12 +61,10 @@ def make_app(
     assistant: Assistant,
     tokens: Tokens,
     presence: Presence,
-    page_files: Path | None = None,
 ) -> web.Application:
     """The application over its parts, which it uses but does not own.
 
-    `page_files` is the folder of the built page, by default the checkout's `web/dist` or the packaged
-    one. `Server` runs the application; until that listens, every request is refused.
+    `Server` runs the application; until that listens, every request is refused.
     """
     app = web.Application(
         middlewares=[failures, guard],
@@ -86,7 +83,7 @@ def make_app(
     app[keys.PRESENCE] = presence
     app[keys.LISTENING] = Listening()
     app[keys.SOCKETS] = set()
-    app[keys.PAGE] = page_files or page.built_files()
+    app[keys.PAGE] = page.built_files()
     app.on_response_prepare.append(add_headers)
     app.on_response_prepare.append(add_request_id)
     register(app, ROUTES)

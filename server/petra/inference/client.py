@@ -116,7 +116,7 @@ class ModelEndpoint:
         body |= {key: value for key, value in optional.items() if value is not None}
         reason: str | None = None
         usage: Mapping[str, Any] = {}
-        async with self._post("/v1/chat/completions", body) as response:
+        async with self._request("POST", "/v1/chat/completions", body) as response:
             async for event in _events(response):
                 if event.name == "queue":
                     place = _json(event.data)
@@ -272,9 +272,6 @@ class ModelEndpoint:
             except ValueError as error:
                 raise unreachable(self.address, error) from error
             return data if isinstance(data, dict) else {}
-
-    def _post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._request("POST", path, body)
 
     @asynccontextmanager
     async def _request(

@@ -12,6 +12,7 @@ from petra.inference.pull import pull
 from petra.storage import jobs
 from petra.storage.database import Database
 from petra.storage.job_runner import JobContext
+from petra.storage.jobs import JobState
 
 KIND = "pull"
 REPORT_SECONDS = 0.5
@@ -37,7 +38,9 @@ class PullJob:
         try:
             while not pulling.done():
                 await asyncio.wait({pulling}, timeout=REPORT_SECONDS)
-                await context.progress(seen[0], seen[1] or None, "bytes", state="downloading")
+                # When all bytes are here, they are unpacked and hashed.
+                state: JobState = "verifying" if 0 < seen[1] <= seen[0] else "downloading"
+                await context.progress(seen[0], seen[1] or None, "bytes", state=state)
             await pulling
         finally:
             pulling.cancel()

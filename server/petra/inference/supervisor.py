@@ -56,10 +56,6 @@ class Supervisor:
         for worker in self._workers.values():
             await worker.endpoint.close()
 
-    def endpoint(self, name: str) -> ModelEndpoint:
-        """The worker's endpoint, whether or not it is ready."""
-        return self._workers[name].endpoint
-
     def state(self, name: str) -> WorkerState:
         """How the worker is now."""
         return self._workers[name].state

@@ -12,9 +12,7 @@ DENSE_WEIGHT = 0.6
 0.5 → 0.734, 0.539, 0.982; 0.6 → 0.734, 0.570, 0.982; 0.7 → 0.728, 0.593, 0.978."""
 
 
-def fuse(
-    dense: Sequence[tuple[int, float]], lexical: Sequence[tuple[int, float]]
-) -> list[tuple[int, float]]:
+def fuse(dense: Sequence[tuple[int, float]], lexical: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     """One ranking of both, best first, with scores from 0 to 1: weighted min-max fusion.
 
     Both lists are of the same candidates, with the scores that are known. One without a lexical score

@@ -4,6 +4,7 @@ for tokenising."""
 from __future__ import annotations
 
 import ctypes
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,8 +28,6 @@ WARN = 3
 def _log(level: int, text: bytes, _: Any) -> None:
     """Only warnings and errors of llama.cpp; they are about the file and the machine, not about text."""
     if level in (WARN, WARN + 1):
-        import sys
-
         sys.stderr.write(text.decode("utf-8", "replace"))
 
 
@@ -51,8 +50,8 @@ class LlamaModel:
                 remedy="Run `petra models verify`, then `petra models pull NAME`",
             )
         self._vocab = lib.llama_model_get_vocab(self._model)
-        self.trained_context = int(lib.llama_model_n_ctx_train(self._model))
-        self.context = min(context, self.trained_context) if self.trained_context > 0 else context
+        trained = int(lib.llama_model_n_ctx_train(self._model))
+        self.context = min(context, trained) if trained > 0 else context
         options = lib.llama_context_default_params()
         options.n_ctx = self.context
         options.n_batch = options.n_ubatch = BATCH

@@ -15,6 +15,7 @@ import numpy as np
 from petra.errors import TooLarge
 from petra.inference.worker.engine import Ended, Event, Generation, Piece, Vectors
 
+DIMENSION = 64
 WORD = re.compile(r"\w+")
 FIRST_PASSAGE = re.compile(r"\[1\][^\n]*\n+(.+?)(?:(?<=[.!?])\s|\n|$)", re.DOTALL)
 
@@ -25,11 +26,10 @@ class StubEngine:
     `token_delay` seconds pass before each word.
     """
 
-    def __init__(self, *, name: str = "stub", token_delay: float = 0.0, dimension: int = 64) -> None:
+    def __init__(self, *, name: str = "stub", token_delay: float = 0.0) -> None:
         self.name = name
         self.context = 4096
         self._delay = token_delay
-        self._dimension = dimension
         self._turn = asyncio.Lock()
         self._served = 0
 
@@ -73,10 +73,10 @@ class StubEngine:
         """Nothing to free."""
 
     def _vector(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-        total = np.full(self._dimension, 1e-6)
+        total = np.full(DIMENSION, 1e-6)
         for word in WORD.findall(text.lower()):
             seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
-            total += np.random.default_rng(seed).standard_normal(self._dimension)
+            total += np.random.default_rng(seed).standard_normal(DIMENSION)
         unit: np.ndarray[Any, np.dtype[np.float64]] = total / np.linalg.norm(total)
         return unit
 
