@@ -41,11 +41,11 @@ NOTHING_INDEXED = NOTHING_FOUND + " Nothing is indexed yet: add files first."
 class Limits:
     """What one answer may cost. Tokens are the chat model's; seconds are wall clock."""
 
-    passages: int = 8
-    relevance: float = 0.25
-    answer_tokens: int = 512
-    answer_seconds: float = 300.0
-    first_token_seconds: float = 5.0
+    passages: int
+    relevance: float
+    answer_tokens: int
+    answer_seconds: float
+    first_token_seconds: float
     grace_seconds: float = 10.0
 
 

@@ -16,13 +16,7 @@ from petra.access.authorize import authorize
 from petra.access.identity import Identity
 from petra.assistant.answering import Answering, Limits, Parts
 from petra.assistant.stream import AnswerStream
-from petra.errors import (
-    BadRequest,
-    ModelUnavailable,
-    NotFound,
-    PetraError,
-    TooLarge,
-)
+from petra.errors import BadRequest, ModelUnavailable, NotFound, PetraError, TooLarge
 from petra.inference.client import ModelEndpoint
 from petra.knowledge.search import Searcher
 from petra.messages import (
@@ -217,34 +211,14 @@ class Assistant:
             reason = self._running[answer.id].reason
         except TimeoutError:
             reason = "interrupted"
-            stream.put(
-                ErrorPart(
-                    error_to_wire(
-                        ModelUnavailable(
-                            "The answer took too long and was stopped",
-                            cause=f"It was not complete after {self._limits.answer_seconds:.0f} s",
-                            remedy="Ask a shorter question, or raise ANSWER_TIMEOUT",
-                        )
-                    )
-                )
-            )
+            stream.put(_error_part(_late(self._limits.answer_seconds)))
         except PetraError as error:
             reason = "interrupted" if making.text else "error"
-            stream.put(ErrorPart(error_to_wire(error)))
+            stream.put(_error_part(error))
         except Exception:
             log.exception("answer_failed", answer=answer.id)
             reason = "interrupted" if making.text else "error"
-            stream.put(
-                ErrorPart(
-                    error_to_wire(
-                        PetraError(
-                            "Petra failed while answering",
-                            cause=f"An unexpected error; the log has it under answer {answer.id}",
-                            remedy="Ask again",
-                        )
-                    )
-                )
-            )
+            stream.put(_error_part(_unexpected(answer.id)))
         making.ended = True
         try:
             await self._close(making, reason, writer)
@@ -287,3 +261,23 @@ class Assistant:
             )
         )
         await writer
+
+
+def _error_part(error: PetraError) -> ErrorPart:
+    return ErrorPart(error_to_wire(error))
+
+
+def _late(seconds: float) -> PetraError:
+    return ModelUnavailable(
+        "The answer took too long and was stopped",
+        cause=f"It was not complete after {seconds:.0f} s",
+        remedy="Ask a shorter question, or raise ANSWER_TIMEOUT",
+    )
+
+
+def _unexpected(answer_id: str) -> PetraError:
+    return PetraError(
+        "Petra failed while answering",
+        cause=f"An unexpected error; the log has it under answer {answer_id}",
+        remedy="Ask again",
+    )

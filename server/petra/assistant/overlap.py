@@ -29,8 +29,8 @@ class Overlap(NamedTuple):
 
     `units` are the first and last sentence of the quotation: the sentence of the passage that has most
     in common, with neighbours that add to it. `coverage` is the share of the meaning that stands there
-    or in the header, `passage_coverage` in the whole passage; `run` is the longest common run of words,
-    `pairs` the share of neighbouring words that are neighbours in the quotation. `missing_numbers` and
+    or in the header; `run` is the longest common run of words, `pairs` the share of neighbouring words
+    that are neighbours in the quotation. `missing_numbers` and
     `missing_names` are absent from passage and header; `conflict` is 1 where the nearest sentence has
     other numbers or names instead; `negation` is 1 where one of the two denies a common word and the
     other does not, `opposite` whether both have it in the same place.
@@ -38,7 +38,6 @@ class Overlap(NamedTuple):
 
     units: Span
     coverage: float
-    passage_coverage: float
     run: float
     pairs: float
     missing_numbers: float
@@ -107,7 +106,6 @@ def compare(claim: Asserted, passage: Indexed, liking: Sequence[float] = ()) -> 
     return Overlap(
         units=(first, last),
         coverage=coverage,
-        passage_coverage=_share(claim.weights, passage.found),
         run=fitting * min(1.0, _longest_run(said.sequence, passage) / longest),
         pairs=pairs,
         missing_numbers=_lacking(claim.numbers, passage.found),
