@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from petra.errors import BadRequest, NotFound, UnreadableDocument
 from petra.knowledge import ignore
@@ -18,14 +17,11 @@ from petra.knowledge.publish import Draft, Publisher
 from petra.storage import collections, documents, jobs, uploads
 from petra.storage.blobs import Blobs
 from petra.storage.collections import Collection
-from petra.storage.database import Database
+from petra.storage.database import Connection, Database
 from petra.storage.documents import Document
 from petra.storage.job_runner import JobContext, JobHandler
 from petra.storage.jobs import Job
 from petra.storage.uploads import Upload
-
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class Ingest:
@@ -168,12 +164,12 @@ class Ingest:
             await documents.set_state(conn, document.id, state)
 
 
-async def _job_of(conn: AsyncConnection, owner_id: str, document: Document) -> Job | None:
+async def _job_of(conn: Connection, owner_id: str, document: Document) -> Job | None:
     recent = await jobs.list_for(conn, owner_id, limit=1000)
     return next((job for job in recent if job.document_id == document.id), None)
 
 
-async def _collection(conn: AsyncConnection, owner_id: str, root: Path, name: str | None) -> Collection:
+async def _collection(conn: Connection, owner_id: str, root: Path, name: str | None) -> Collection:
     """The collection that mirrors `root`, made if there is none."""
     mine = await collections.list_for(conn, owner_id)
     if name is None:

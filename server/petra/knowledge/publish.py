@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from petra.knowledge.blocks import embedded_text
 from petra.knowledge.embedding import Embedding, Progress
@@ -17,10 +16,7 @@ from petra.knowledge.index import Indexes
 from petra.storage import chunks, collections, documents
 from petra.storage.chunks import Chunk, NewChunk
 from petra.storage.collections import Collection
-from petra.storage.database import Database
-
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
+from petra.storage.database import Connection, Database
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ def _texts(passages: Sequence[NewChunk | Chunk]) -> Mapping[str, str]:
     return {passage.text_hash: embedded_text(passage.header, passage.text) for passage in passages}
 
 
-async def _store(conn: AsyncConnection, collection: Collection, draft: Draft, revision: int) -> None:
+async def _store(conn: Connection, collection: Collection, draft: Draft, revision: int) -> None:
     id = draft.document_id
     if id is not None and (known := await documents.get(conn, id)) is None:
         return
