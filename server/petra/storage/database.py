@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from petra.storage import engines, faults, upgrade
 
+Connection = AsyncConnection
+"""What `read` and `write` give: to hand to the queries of this room."""
+
 
 class Database:
     """Open with `Database.open`. What was written survives a power cut once `write()` has returned."""
