@@ -78,6 +78,7 @@ async def everything(db: Database, owner: User, collection: Collection) -> None:
         await conversations.sources_of(conn, [answer.id])
         await conversations.usages_of(conn, [answer.id])
         await jobs.list_for(conn, owner.id)
+        await jobs.of_document(conn, document.id)
         await jobs.any_waiting(conn, ["work"])
         await jobs.cancel_requested(conn, [job.id])
     async with db.write() as conn:

@@ -78,7 +78,7 @@ class Ingest:
                 )
             elif document.upload_id != upload.id:
                 await uploads.remove(conn, upload.id)
-            job = await _job_of(conn, owner_id, document) if known else None
+            job = await jobs.of_document(conn, document.id) if known else None
             if job is None or (document.state == "failed" and job.ended):
                 job = await jobs.enqueue(conn, "ingest", owner_id, {}, collection_id, document.id)
         if known and document.upload_id != upload.id:
@@ -164,11 +164,6 @@ class Ingest:
             await documents.set_state(conn, document.id, state)
 
 
-async def _job_of(conn: Connection, owner_id: str, document: Document) -> Job | None:
-    recent = await jobs.list_for(conn, owner_id, limit=1000)
-    return next((job for job in recent if job.document_id == document.id), None)
-
-
 async def _collection(conn: Connection, owner_id: str, root: Path, name: str | None) -> Collection:
     """The collection that mirrors `root`, made if there is none."""
     mine = await collections.list_for(conn, owner_id)
@@ -177,6 +172,12 @@ async def _collection(conn: Connection, owner_id: str, root: Path, name: str | N
         return mirrors or await collections.create(conn, owner_id, _free_name(root, mine), str(root))
     known = next((item for item in mine if item.name == name), None)
     if known is None:
+        if name != shown(name):
+            raise BadRequest(
+                "A collection needs a name that can be read",
+                cause=f"This one is empty, has characters that cannot be seen, or more than {LONGEST}",
+                remedy="Choose another name",
+            )
         return await collections.create(conn, owner_id, name, str(root))
     if known.root != str(root):
         raise BadRequest(
@@ -189,7 +190,7 @@ async def _collection(conn: Connection, owner_id: str, root: Path, name: str | N
 
 def _free_name(root: Path, mine: list[Collection]) -> str:
     taken = {item.name for item in mine}
-    name = root.name or "files"
+    name = shown(root.name) if root.name else "files"
     numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
     return next(free for free in (name, *numbered) if free not in taken)
 

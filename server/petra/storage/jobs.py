@@ -87,6 +87,12 @@ async def list_for(conn: AsyncConnection, owner_id: str, limit: int = 100) -> li
     return many(Job, await conn.execute(query))
 
 
+async def of_document(conn: AsyncConnection, document_id: str) -> Job | None:
+    """A document's newest job."""
+    query = select(jobs).where(jobs.c.document_id == document_id).order_by(jobs.c.id.desc()).limit(1)
+    return one(Job, await conn.execute(query))
+
+
 async def request_cancel(conn: AsyncConnection, id: int) -> None:
     """Ask a job to stop; one that waits is cancelled at once, one that has ended stays as it is."""
     await conn.execute(
