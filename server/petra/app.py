@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from petra import __version__, platform, rendezvous, telemetry
 from petra.access import Identity, Presence, Tokens
@@ -141,7 +142,7 @@ class Petra:
                 searcher=searcher,
                 assistant=assistant,
                 presence=Presence(),
-                tokens=Tokens(token, owner.id),
+                tokens=Tokens(token, owner.id, secret=_revealed(settings.secret_key)),
                 owner_id=owner.id,
                 token=token,
             )
@@ -177,14 +178,13 @@ class Petra:
 def worker_specs(settings: Settings) -> list[WorkerSpec]:
     """The model workers of a server: one that chats, one that embeds questions, and one that embeds
     documents when nobody else wants the CPU."""
-    chat_token = settings.model_token.get_secret_value() if settings.model_token else None
     return [
         WorkerSpec(
             "chat",
             "chat",
             settings.model_path,
             args=("--threads", str(settings.chat_threads), "--context", str(settings.context_tokens)),
-            token=chat_token,
+            token=_revealed(settings.model_token),
         ),
         WorkerSpec("embed", "embed", settings.embedding_model),
         WorkerSpec("embed-bulk", "embed", settings.embedding_model, idle_class=True, on_demand=True),
@@ -213,9 +213,13 @@ def _tokenizer(settings: Settings) -> Path:
     return settings.models / settings.embedding_model / "tokenizer.json"
 
 
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
 def _refuse_unbuilt(settings: Settings) -> None:
     """A setting that would be ignored is refused: a file thought to be in S3 would not be there."""
-    if settings.s3_bucket or settings.s3_endpoint:
+    if any(getattr(settings, name) for name in type(settings).model_fields if name.startswith("s3_")):
         raise SettingsError(
             "Uploads cannot be kept in S3 yet",
             cause="This version stores them in UPLOADS_DIR",

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
         description="sqlite+aiosqlite:///… or postgresql+psycopg://… . Default: a SQLite file.",
     )
     secret_key: SecretStr | None = Field(
-        None, description="Signs sessions in prod, 32 characters or more. Not needed locally."
+        None, description="Signs the sessions of browsers, 32 characters or more. Needed in prod only."
     )
     s3_endpoint: str | None = Field(None, description="S3 address for uploads in prod.")
     s3_bucket: str | None = Field(None, description="S3 bucket for uploads.")

@@ -46,3 +46,10 @@ def test_a_session_cannot_be_prolonged_or_used_elsewhere(tokens: Tokens) -> None
     expires, _, signature = tokens.session(now=0.0).partition(".")
     assert tokens.check_session(f"{int(expires) * 1000}.{signature}") is None
     assert Tokens("another" * 8, "me").check_session(tokens.session()) is None
+
+
+def test_another_secret_ends_every_session(tokens: Tokens) -> None:
+    signed = Tokens(TOKEN, "me", secret="s" * 32)
+    assert signed.check_session(signed.session())
+    assert Tokens(TOKEN, "me", secret="t" * 32).check_session(signed.session()) is None
+    assert tokens.check_session(signed.session()) is None

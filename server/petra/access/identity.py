@@ -31,10 +31,14 @@ class Tokens:
 
     A browser never holds the token itself: cookies are shared by all ports of a host, so what is in
     one can reach a stranger's server, and a session neither opens the local socket nor lasts for ever.
+    `secret` signs the sessions; without it the token does.
     """
 
-    def __init__(self, token: str, owner_id: str, *, session_days: float = 30.0) -> None:
+    def __init__(
+        self, token: str, owner_id: str, *, secret: str | None = None, session_days: float = 30.0
+    ) -> None:
         self._token = token.encode()
+        self._secret = (secret or token).encode()
         self._owner = Identity(owner_id, "owner")
         self._seconds = session_days * DAY
 
@@ -59,7 +63,7 @@ class Tokens:
         return self._owner
 
     def _sign(self, expires: str) -> str:
-        return hmac.new(self._token, b"session:" + _bytes(expires), hashlib.sha256).hexdigest()
+        return hmac.new(self._secret, b"session:" + _bytes(expires), hashlib.sha256).hexdigest()
 
 
 def _bytes(text: str) -> bytes:
