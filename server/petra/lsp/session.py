@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
+from petra import telemetry
 from petra.access import Action, Identity, authorize
-from petra.errors import BadRequest
+from petra.errors import BadRequest, PetraError
 from petra.lsp.ask import Ask, Asks
 from petra.lsp.protocol import PetraProtocol, converter
 from petra.lsp.transport import Outbox
@@ -41,10 +43,11 @@ class Session(LanguageServer):
         """Register a method of Petra's own: the one place, so none is without its `authorize`."""
 
         async def guarded(params: Any) -> dict[str, Any]:
-            authorize(self.identity, action)
-            if not isinstance(params, dict):
-                raise BadRequest("The params have to be an object")
-            return await handler(params)
+            with _counted(method):
+                authorize(self.identity, action)
+                if not isinstance(params, dict):
+                    raise BadRequest("The params have to be an object")
+                return await handler(params)
 
         self.methods[method] = action
         self.feature(method)(guarded)
@@ -56,3 +59,21 @@ class Session(LanguageServer):
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Nothing: replies carry their errors, and the protocol logs the rest. pygls would show the
         text of an internal error to the person."""
+
+
+@contextmanager
+def _counted(method: str) -> Iterator[None]:
+    """Metrics of one request; its status is `ok`, the code of its error, or `cancelled`."""
+    status = "cancelled"
+    try:
+        with telemetry.timed(telemetry.request_seconds.labels("lsp", method)):
+            yield
+        status = "ok"
+    except PetraError as error:
+        status = error.code
+        raise
+    except Exception:
+        status = PetraError.code
+        raise
+    finally:
+        telemetry.requests_total.labels("lsp", method, status).inc()
