@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 TIMES = 4
 """Repetitions after which nothing new is to be expected; verses and lists repeat a line three times."""
 
 SHORTEST = 12
 LONGEST = 400
 
+ENDLESS = 60
+"""Characters of a repeated piece without words: shorter rows of dashes, zeros or brackets are tables."""
+
+_LIST_NUMBER = re.compile(r"^[ \t]*\d+[.)][ \t]+", re.MULTILINE)
+
 
 def repeats_itself(text: str) -> bool:
     """Whether `text` ends in the same 12 to 400 characters four times over.
 
-    What is repeated has to hold a word: rows of dashes, zeros or brackets are code and tables.
+    The numbers of a list do not make its lines different. What is repeated has to hold a word, or be
+    long: rows of dashes, zeros or brackets are code and tables.
     """
+    text = _LIST_NUMBER.sub("", text)
     for length in range(SHORTEST, min(LONGEST, len(text) // TIMES) + 1):
         unit = text[-length:]
-        if text.endswith(unit * TIMES) and sum(char.isalpha() for char in unit) > length // 2:
-            return True
+        if text.endswith(unit * TIMES):
+            words = sum(char.isalpha() for char in unit) > length // 2
+            if words or length >= ENDLESS:
+                return True
     return False
