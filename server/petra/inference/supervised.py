@@ -279,7 +279,7 @@ class Worker:
     async def _without_model(self, cause: str, remedy: str) -> None:
         """Wait until the model's files change, or somebody asks to try again."""
         self._set("missing_model", last_exit=cause, remedy=remedy)
-        self._log.warning("worker_without_model", worker=self.spec.name, cause=cause)
+        self._log.warning("worker_without_model", worker=self.spec.name, cause=cause, remedy=remedy)
         self._retry.clear()
         while not await self._pause(self._timing.look_again):
             if await self._fingerprint() != self._files:

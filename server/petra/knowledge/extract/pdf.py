@@ -52,7 +52,7 @@ def read(content: bytes, name: str, *, page_limit: int, text_limit: int) -> Docu
     if not any(text.strip() for text in texts):
         raise UnreadableDocument(
             f"No text was found in {name}",
-            cause=f"Its {_pages(total)} hold pictures only, as a scan does" if total else "It has no pages",
+            cause=f"It has {_pages(total)} of pictures only, as a scan does" if total else "It has no pages",
             remedy="Run text recognition (OCR) over it, for example with ocrmypdf, and add the result",
         )
     notices = []
