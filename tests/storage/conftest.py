@@ -1,10 +1,11 @@
 import asyncio
 import hashlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from petra.storage import collections, documents, users
 from petra.storage.chunks import NewChunk
@@ -12,6 +13,13 @@ from petra.storage.collections import Collection
 from petra.storage.database import Database
 from petra.storage.documents import Document
 from petra.storage.users import User
+
+
+@pytest.fixture(autouse=True)
+def never_block() -> Iterator[None]:
+    """Whatever holds the event loop in this room fails the test."""
+    with blockbuster_ctx("petra"):
+        yield
 
 
 @pytest.fixture(scope="session")
