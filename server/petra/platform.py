@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -61,8 +62,11 @@ def runtime_dir(data_dir: Path) -> Path:
         folder = Path(tempfile.gettempdir()) / f"petra-{uid}-{name}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not WINDOWS:
-        if folder.stat().st_uid != os.getuid():
-            raise PermissionError(f"{folder} belongs to another user")
+        # A link that another user left in the temporary folder could lead to a folder of ours today and
+        # to theirs tomorrow, with the token of every client.
+        about = folder.lstat()
+        if about.st_uid != os.getuid() or not stat.S_ISDIR(about.st_mode):
+            raise PermissionError(f"{folder} belongs to another user or is no folder")
         folder.chmod(0o700)
     return folder
 

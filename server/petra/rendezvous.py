@@ -89,9 +89,20 @@ def read(data_dir: Path) -> Running | None:
         data = json.loads((data_dir / RUN_FILE).read_text(encoding="utf-8"))
         # A newer server may say more than this client knows; it is told apart by its version.
         running = Running(**{field.name: data[field.name] for field in fields(Running)})
-    except (OSError, ValueError, TypeError, KeyError):
+        alive = _is_whole(running) and platform.is_alive(running.pid)
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return None
-    return running if platform.is_alive(running.pid) and is_locked(data_dir) else None
+    return running if alive and is_locked(data_dir) else None
+
+
+def _is_whole(running: Running) -> bool:
+    """Whether every field is what it should be; what hands were at may hold anything."""
+    texts = (running.socket, running.lsp, running.token, running.version, running.host)
+    return (
+        all(isinstance(text, str) and text.isprintable() for text in texts)
+        and all(type(number) is int for number in (running.pid, running.port))
+        and isinstance(running.started_at, int | float)
+    )
 
 
 def other_version(running: Running) -> VersionMismatch:
@@ -202,6 +213,12 @@ def find_or_start(data_dir: Path, timeout: float = 60.0, argv: Sequence[str] = (
                 break
             process, starts = _start(data_dir, argv), starts + 1
         time.sleep(0.02)
+    if process is None and (pid := _holder(data_dir)):
+        raise NotStarted(
+            f"The Petra server (process {pid}) does not say where it listens",
+            cause=f"It has not written {data_dir / RUN_FILE}, or that was removed or damaged since",
+            remedy="Run `petra stop`, then try again",
+        )
     raise NotStarted(
         "The Petra server did not start",
         cause=_last_words(data_dir) or f"It was not listening after {timeout:.0f} seconds",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -218,6 +219,22 @@ async def test_names_of_collections(room: Room, folder: Path, tmp_path: Path) ->
         await room.ingest.index_path(room.owner, other, "course")
     with pytest.raises(NotFound):
         await room.ingest.index_path(room.owner, tmp_path / "nowhere")
+    for name in ("", " ", "\x1b[2J", "a\nb", "\u202e", "x" * 201):
+        with pytest.raises(BadRequest, match="a name that can be read"):
+            await room.ingest.index_path(room.owner, other.parent, name)
+
+
+async def test_names_of_folders_that_are_hard_to_read(room: Room, tmp_path: Path) -> None:
+    odd = tmp_path / "two\nlines\x1b[2J"
+    odd.mkdir()
+    collection, _ = await room.ingest.index_path(room.owner, odd)
+    assert (collection.name, collection.root) == ("twolines[2J", str(odd))
+    if sys.platform == "linux":
+        latin = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+        latin.mkdir()
+        (tmp_path / "link").symlink_to(latin)
+        with pytest.raises(BadRequest, match="cannot be stored"):
+            await room.ingest.index_path(room.owner, tmp_path / "link")
 
 
 async def test_a_search_stays_within_a_path_and_its_collections(room: Room, folder: Path) -> None:

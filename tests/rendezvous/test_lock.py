@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from petra import rendezvous
+from petra import platform, rendezvous
 from petra.errors import AlreadyRunning, VersionMismatch
-from petra.rendezvous import Lock, Running
+from petra.rendezvous import Lock, NotStarted, Running
 
 HOLD = """
 import sys, time
@@ -82,6 +85,51 @@ def test_a_damaged_run_file_is_no_server(tmp_path: Path, content: str) -> None:
         assert rendezvous.read(tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"pid": "1"},
+        {"pid": 10**30},
+        {"pid": True},
+        {"pid": -1},
+        {"port": None},
+        {"socket": 5},
+        {"socket": None},
+        {"token": "t\r\nX: y"},
+        {"version": 1},
+        {"started_at": "now"},
+    ],
+)
+def test_a_run_file_that_somebody_edited_is_no_server(tmp_path: Path, field: dict[str, object]) -> None:
+    whole = asdict(running(os.getpid()))
+    with Lock(tmp_path):
+        (tmp_path / "run.json").write_text(json.dumps(whole))
+        assert rendezvous.read(tmp_path)
+        (tmp_path / "run.json").write_text(json.dumps(whole | field))
+        assert rendezvous.read(tmp_path) is None
+
+
+def test_a_server_whose_run_file_is_gone_is_named(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    with pytest.raises(NotStarted, match=str(holder.pid)) as caught:
+        rendezvous.find_or_start(tmp_path, timeout=0.2)
+    assert "petra stop" in caught.value.remedy
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no unix sockets")
+def test_a_link_in_the_temporary_folder_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    data_dir = tmp_path / ("long" * 20)
+    folder = platform.runtime_dir(data_dir)
+    assert folder.parent == tmp_path and folder.stat().st_mode & 0o777 == 0o700
+    folder.rmdir()
+    (tmp_path / "theirs").mkdir()
+    folder.symlink_to(tmp_path / "theirs")
+    with pytest.raises(PermissionError):
+        platform.runtime_dir(data_dir)
+
+
 def test_files_with_secrets_are_for_their_owner_alone(tmp_path: Path) -> None:
     rendezvous.write_run_file(tmp_path, running(1))
     rendezvous.token(tmp_path)
@@ -97,8 +145,6 @@ def test_the_token_is_kept(tmp_path: Path) -> None:
 
 def test_another_version_is_said(tmp_path: Path) -> None:
     with Lock(tmp_path):
-        import os
-
         rendezvous.write_run_file(tmp_path, running(os.getpid(), version="0.0.9"))
         with pytest.raises(VersionMismatch) as caught:
             rendezvous.find_or_start(tmp_path, timeout=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from petra.knowledge.extract import sniff
 from petra.knowledge.extract.extractor import Extractor
 from petra.knowledge.folder import FolderIngest
 from petra.knowledge.index import Indexes
+from petra.knowledge.names import LONGEST, shown
 from petra.knowledge.publish import Draft, Publisher
 from petra.storage import collections, documents, jobs, uploads
 from petra.storage.blobs import Blobs
@@ -172,7 +174,7 @@ async def _collection(conn: Connection, owner_id: str, root: Path, name: str | N
         return mirrors or await collections.create(conn, owner_id, _free_name(root, mine), str(root))
     known = next((item for item in mine if item.name == name), None)
     if known is None:
-        if name != shown(name):
+        if unicodedata.normalize("NFC", name) != shown(name):
             raise BadRequest(
                 "A collection needs a name that can be read",
                 cause=f"This one is empty, has characters that cannot be seen, or more than {LONGEST}",
@@ -202,6 +204,14 @@ def _root(path: Path) -> tuple[Path, str | None]:
     except (OSError, RuntimeError) as error:
         raise NotFound(
             f"{path} is not there", cause="No such file or folder", remedy="Check the path"
+        ) from error
+    try:
+        str(real).encode()
+    except UnicodeEncodeError as error:
+        raise BadRequest(
+            "The name of this folder cannot be stored",
+            cause=f"{str(real)!a} is not UTF-8",
+            remedy="Rename it, then index it again",
         ) from error
     return (real, None) if real.is_dir() else (real.parent, real.name)
 

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from petra.knowledge import ignore
 
 EVERYTHING = "."
-"""Among the unread folders: the walk ended early, and what it did not list may well be there."""
+"""Among the unread folders: the walk ended early, or a file beside the root's others could not be looked
+at. What it did not list may well be there."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,12 @@ def walk(root: Path, only: str | None = None) -> Walk:
                 beyond = f"beyond the first {ignore.MOST_FILES:,} files"
                 found.left_out.append((f"{_relative(here, root)}/", beyond))
                 found.unread.append(EVERYTHING)
-                break
+                return _sorted(found)
             _file(found, here / name, _relative(here / name, root))
-        if EVERYTHING in found.unread:
-            break
+    return _sorted(found)
+
+
+def _sorted(found: Walk) -> Walk:
     found.files.sort(key=lambda file: file.path)
     return found
 
