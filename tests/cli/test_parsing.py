@@ -41,6 +41,22 @@ def test_an_unknown_setting_is_refused_with_the_nearest(
     assert "Traceback" not in shown
 
 
+@pytest.mark.parametrize("where", ["before the action", "after it", "on both sides"])
+def test_an_action_takes_the_common_options_on_either_side(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    config = tmp_path / "petra.yaml"
+    config.write_text("chunk_sise: 100\n")
+    common = ["--config", str(config)]
+    words = {
+        "before the action": ["models", *common, "list"],
+        "after it": ["models", "list", *common],
+        "on both sides": ["models", *common, "list", "--data-dir", str(tmp_path)],
+    }[where]
+    assert main(words) == 1
+    assert "CHUNK_SIZE" in capsys.readouterr().err
+
+
 def test_config_shows_no_secret(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("names", nargs="*", metavar="NAME", help="all, when none is named")
     remove = commands.add_parser("remove", help="delete installed models")
     remove.add_argument("names", nargs="+", metavar="NAME")
+    for command in commands.choices.values():
+        options.add_common(command, default=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,19 +12,22 @@ if TYPE_CHECKING:
     from petra.settings import Settings
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """`--config` and `--data-dir`."""
+def add_common(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+    """`--config` and `--data-dir`. A parser below another one has to leave what that one has read: its
+    `default` is argparse.SUPPRESS."""
     common = parser.add_argument_group("on every command")
     common.add_argument(
         "--config",
         metavar="FILE",
         type=_path,
+        default=default,
         help="settings from a YAML or JSON file (docs/configuration.md)",
     )
     common.add_argument(
         "--data-dir",
         metavar="DIR",
         type=_path,
+        default=default,
         help=f"where Petra keeps everything ({platform.default_data_dir()})",
     )
 
