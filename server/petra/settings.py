@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import yaml
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -207,7 +208,7 @@ def load(
     """
     values: dict[str, Any] = {}
     if dotenv and dotenv.is_file():
-        values |= _checked(dotenv_values(dotenv), f"{dotenv}")
+        values |= _checked(_read_dotenv(dotenv), f"{dotenv}")
     from_environment = set(_environment())
     values = {key: value for key, value in values.items() if key not in from_environment}
     if config:
@@ -219,7 +220,7 @@ def load(
     except ValidationError as error:
         problems = [
             (".".join(map(str, item["loc"])).upper() + ": " if item["loc"] else "")
-            + item["msg"].removeprefix("Value error, ")
+            + item["msg"].removeprefix("Value error, ").partition(", unable to parse")[0]
             for item in error.errors()
         ]
         raise SettingsError(
@@ -233,6 +234,17 @@ def _environment() -> list[str]:
     """Names of the settings that the environment gives."""
     present = {key.lower() for key in os.environ}
     return [name for name in Settings.model_fields if name in present]
+
+
+def _read_dotenv(path: Path) -> Mapping[str, Any]:
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for binding in parse_stream(lines):
+            if binding.error or (binding.key and binding.value is None):
+                raise SettingsError(
+                    f"Line {binding.original.line} of {path} is no setting",
+                    remedy="Write NAME=value, one a line; a line that begins with # is a comment",
+                )
+    return dotenv_values(path)
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:

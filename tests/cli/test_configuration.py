@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from petra.errors import SettingsError
 from petra.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,3 +45,10 @@ def test_the_example_can_be_used_with_every_default_switched_on(tmp_path: Path) 
     lines = re.sub(r"^#([A-Z0-9_]+=.+)$", r"\1", EXAMPLE, flags=re.M)
     used.write_text(lines)
     assert load({"data_dir": tmp_path}, dotenv=used).port == 7878
+
+
+def test_a_line_that_is_no_setting_is_named(tmp_path: Path) -> None:
+    used = tmp_path / ".env"
+    used.write_text("LOG_LEVEL=info\njust words\n")
+    with pytest.raises(SettingsError, match=r"Line 2 of .*\.env is no setting"):
+        load({"data_dir": tmp_path}, dotenv=used)
