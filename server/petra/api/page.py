@@ -24,7 +24,8 @@ NOT_BUILT = """<!doctype html>
 WRONG_LINK = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Petra</title>
 <h1>This link does not open Petra</h1>
-<p>Its token is not this server's. Run <code>petra open</code> for the right one.</p></html>
+<p>Its token is not this server's. Run <code>petra open</code> for the right one, or copy the whole address
+that Petra printed when it started.</p></html>
 """
 
 

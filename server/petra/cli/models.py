@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +17,9 @@ HELP = "list, fetch, add, check and remove models"
 
 BETTER = """\
 {name} is tiny: it shows that everything works, but its answers are often wrong.
-With 8 GB of memory try a better one:   petra models pull Qwen2.5-Coder-1.5B-Instruct
+With 8 GB of memory try a better one:   {petra} models pull Qwen2.5-Coder-1.5B-Instruct
 then use it:                            MODEL_PATH=Qwen2.5-Coder-1.5B-Instruct (in .env)
-`petra models list` shows all; docs/models.md helps to choose."""
+`{petra} models list` shows all; docs/models.md helps to choose."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +86,9 @@ def _pull(args: argparse.Namespace, values: Settings) -> int:
             folder = asyncio.run(pull(entry.name, values.models, bar.show))
         _say(f"{entry.name} is in {folder}, checked ({entry.licence})")
     if args.default:
-        _say(BETTER.format(name=next(entry.name for entry in chosen if entry.kind == "chat")))
+        name = next(entry.name for entry in chosen if entry.kind == "chat")
+        # `make` runs what is not within the person's reach yet.
+        _say(BETTER.format(name=name, petra="petra" if shutil.which("petra") else sys.argv[0]))
     return 0
 
 
