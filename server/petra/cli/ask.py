@@ -21,7 +21,7 @@ STAGES = {
     "reading": "Reading the passages",
     "writing": "Writing",
 }
-KINDS = {"cited": "cited", "supported": "supported", "retrieved": "read, not confirmed"}
+KINDS = {"cited": "cited", "supported": "supported", "retrieved": "retrieved, not confirmed"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

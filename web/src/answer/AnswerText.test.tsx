@@ -80,7 +80,7 @@ test("images and links of Markdown stay text", () => {
 test("each kind of source is explained in words", () => {
   const kinds = (["cited", "supported", "retrieved"] as const).map((kind, i) => source({ n: i + 1, kind }));
   const markup = renderToStaticMarkup(<Sources sources={kinds} checked />);
-  for (const words of ["Cited", "Supports", "Read only", "nothing in the answer was matched"]) {
+  for (const words of ["Cited", "Supports", "Retrieved", "nothing in the answer was matched"]) {
     expect(markup).toContain(words);
   }
 });

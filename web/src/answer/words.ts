@@ -11,7 +11,7 @@ export const KINDS: Record<SourceKind, { label: string; meaning: string }> = {
     meaning: "The answer does not name this passage, but Petra found that they agree.",
   },
   retrieved: {
-    label: "Read only",
+    label: "Retrieved",
     meaning: "The model was given this passage; nothing in the answer was matched to it.",
   },
 };
