@@ -1,6 +1,7 @@
 """How answers end that nobody finishes: stopped by the person, or by the server's goodbye."""
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from petra.access import Identity
 from petra.messages import AskRequest, Done, Text
@@ -13,7 +14,8 @@ async def slow():
     """A Petra whose model takes its time, with one document."""
     async with rig(token_delay=0.05) as petra:
         await petra.upload("notes.md", b"Paging divides memory into frames. " * 8)
-        yield petra.petra
+        with blockbuster_ctx("petra"):
+            yield petra.petra
 
 
 async def answer_until_text(petra):

@@ -2,6 +2,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from petra.assistant.stream import AnswerStream
 from petra.messages import Done, Status, Text, part_from_wire
@@ -12,7 +13,8 @@ from petra.storage.database import Database
 @pytest.fixture
 async def db(tmp_path):
     database = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'petra.db'}")
-    yield database
+    with blockbuster_ctx("petra"):
+        yield database
     await database.close()
 
 
