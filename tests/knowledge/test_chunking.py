@@ -89,3 +89,10 @@ def test_pages_of_a_sentence_that_runs_over_a_border() -> None:
 def test_a_megabyte_without_a_space_is_cut_in_linear_time() -> None:
     pieces: list[Piece] = chunk([Block(text="x" * 1_000_000, line=1)], words, 200, 32)
     assert sum(len(piece.text) - piece.overlap for piece in pieces) == 1_000_000
+
+
+def test_blanks_longer_than_a_chunk_are_no_passage() -> None:
+    text = "Before." + " " * 200_000 + "\n" * 200_000 + "After."
+    pieces = chunk([Block(text=text, line=1)], lambda texts: [len(text) // 4 for text in texts], 50, 8)
+    assert [piece.text for piece in pieces] == ["Before.", "After."]
+    assert pieces[-1].lines == (200_001, 200_001)

@@ -63,7 +63,8 @@ def chunk(blocks: Iterable[Block], count_tokens: CountTokens, size: int, overlap
                 else:
                     break
                 piece = _piece(block, header, lines, atoms, before, start, end)
-            pieces.append(piece)
+            if piece.text.strip():  # blanks longer than a chunk are no passage
+                pieces.append(piece)
             start = end
     return pieces
 

@@ -25,6 +25,8 @@ from petra.knowledge.extract import sniff, text
 
 MiB = 1024 * 1024
 OPEN_FILES = 32
+MOST_PIECES = 50_000
+"""Passages of one document. The largest text makes 42,000; a megabyte of headings would make 200,000."""
 _CODES: dict[type[PetraError], str] = {sniff.NotText: "not_text", sniff.EmptyText: "empty_text"}
 """Errors that the parent tells apart by more than their own code."""
 
@@ -108,8 +110,12 @@ def _extract(
         yield {"refer": form}
         return
     blocks, about = (_pdf if form == "pdf" else _text)(path, name, options)
-    for piece in chunk(blocks, count_tokens, options.chunk_size, options.chunk_overlap):
+    pieces = chunk(blocks, count_tokens, options.chunk_size, options.chunk_overlap)
+    for piece in pieces[:MOST_PIECES]:
         yield {"piece": [piece.header, piece.text, piece.overlap, piece.pages, piece.lines]}
+    if len(pieces) > MOST_PIECES:
+        less = f"Only the first {MOST_PIECES:,} of {len(pieces):,} passages are kept"
+        about["notice"] = "; ".join(filter(None, (about["notice"], less)))
     yield {"done": about}
 
 
