@@ -108,8 +108,12 @@ def main() -> None:
         build(version, environment, folder)
     (wheel,) = folder.glob("*.whl")
     command = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--force-reinstall", str(wheel)]
-    subprocess.run(command, check=True)
+    if subprocess.run(command, check=False).returncode:
+        raise SystemExit(1)  # pip has said why
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -56,7 +56,8 @@ def brings_cuda(torch: dict[str, Any]) -> bool:
 def install(version: str, sources: list[str]) -> None:
     """Install torch without its dependencies: those come later, pinned, with everything else."""
     command = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", *sources, f"torch=={version}"]
-    subprocess.run(command, check=True)
+    if subprocess.run(command, check=False).returncode:
+        raise SystemExit(1)  # pip has said why
 
 
 def main() -> None:
@@ -85,4 +86,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
