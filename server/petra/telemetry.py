@@ -104,9 +104,11 @@ class _Unformatted(logging.handlers.QueueHandler):
 
 
 def _without_the_request(record: logging.LogRecord) -> bool:
-    """Filter: of a request that is not HTTP only that it came. aiohttp quotes its bytes, and a token or a
-    question may be among them."""
+    """Filter: of a request that is not HTTP only that it came (aiohttp quotes its bytes, and a token or a
+    question may be among them), of a client that went away nothing: that is no error."""
     error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, ConnectionError):
+        return False
     if type(error).__module__ == "aiohttp.http_exceptions" or type(error).__name__ == "RequestPayloadError":
         record.msg, record.args, record.exc_info = "request_not_understood", (), None
         record.levelno, record.levelname = logging.WARNING, "WARNING"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.api.rig import rig
 
 
-async def test_client_gone_mid_upload() -> None:
+async def test_client_gone_mid_upload(caplog: pytest.LogCaptureFixture) -> None:
     async with rig() as petra:
         uploads = petra.petra.settings.uploads
         _, writer = await asyncio.open_connection("127.0.0.1", petra.server.port)
@@ -28,3 +30,4 @@ async def test_client_gone_mid_upload() -> None:
                 await asyncio.sleep(0.01)
         assert await petra.get("/api/v1/documents") == []
         await petra.upload("a.txt", b"The next one is taken.")
+        assert caplog.text == "", "a client that leaves is no error of the server"
