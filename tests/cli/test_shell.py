@@ -55,6 +55,8 @@ def test_index_says_what_it_left_out_and_why(shell: Shell) -> None:
 def test_errors_say_what_why_and_what_to_do(shell: Shell) -> None:
     missing = shell.run("ask", "?", "--in", "nowhere", code=1)
     assert "nowhere" in missing.stderr and missing.stdout == ""
+    broken = shell.run("ask", "?", "--in", "course/broken.pdf", code=1)
+    assert "broken.pdf could not be read" in broken.stderr and "damaged" in broken.stderr
     unknown = shell.run("ask", "?", "--collection", "nowhere", "--json", code=1)
     assert json.loads(unknown.stdout)["error"]["code"] == "not_found"
     assert "petra index" in unknown.stderr

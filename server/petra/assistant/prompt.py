@@ -76,7 +76,7 @@ def question_message(
     if selection:
         origin = f" from {file_path}" if file_path else ""
         blocks.append(f"Selected text{origin}:\n{selection.strip()}")
-    blocks.append(f"Question: {question.strip()}")
+    blocks.append(f"Question: {question.strip()}\nAnswer in a few sentences:")
     return "\n\n".join(blocks)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from petra.cli.client import Client
 from petra.cli.show import Progress
 from petra.cli.working import ENDED
-from petra.errors import Cancelled, NotFound, PetraError
+from petra.errors import Cancelled, NotFound, PetraError, UnreadableDocument
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Indexed:
 def index(client: Client, path: Path, name: str | None = None) -> Indexed:
     """Index `path` and wait until it is done, showing progress on stderr. Ctrl-C cancels the job.
 
-    Raises NotFound for a path that is not there, and PetraError with the reason when the job fails.
+    Raises NotFound for a path that is not there, UnreadableDocument for a single file that cannot be read,
+    and PetraError with the reason when the job fails.
     """
     path = path.expanduser().resolve()
     if not path.exists():
@@ -37,7 +38,17 @@ def index(client: Client, path: Path, name: str | None = None) -> Indexed:
     if job["state"] == "cancelled":
         raise Cancelled(f"Indexing {path} was cancelled", remedy="What was finished stays searchable")
     collection = started["collection"]
-    return Indexed(collection, _below_root(client, collection, path), job)
+    below = _below_root(client, collection, path)
+    if path.is_file():
+        _check_readable(client, collection, below or path.name)
+    return Indexed(collection, below, job)
+
+
+def _check_readable(client: Client, collection: str, path: str) -> None:
+    """A folder may hold files that cannot be read; of one that was named, a person wants to know."""
+    for item in client.get("/api/v1/documents", collection=collection):
+        if item["path"] == path and item["state"] == "failed":
+            raise UnreadableDocument(f"{path} could not be read", cause=item["reason"] or "")
 
 
 def _wait(client: Client, job_id: int, path: Path) -> dict[str, Any]:
