@@ -86,7 +86,9 @@ class Petra:
             await supervisor.start()
 
             blobs = FileBlobs(settings.uploads)
-            await blobs.sweep(acknowledged)
+            if settings.uploads_dir is None:
+                # A folder of one's own choosing may be shared: what has no row here may have one there.
+                await blobs.sweep(acknowledged)
             extractor = Extractor(
                 tokenizer=await asyncio.to_thread(_tokenizer, settings),
                 chunk_size=settings.chunk_size,

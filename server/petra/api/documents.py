@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -73,14 +74,18 @@ async def text(request: web.Request) -> web.Response:
     document = await _document(request, "read_document")
     async with request.app[DB].read() as conn:
         parts = await chunks.of_document(conn, document.id)
+    # Putting a long text together takes a while.
     if "page" in request.query:
         page = query.whole_number(request, "page", 1, least=1)
-        return web.json_response({"text": passages.page_text(parts, page), "pages": [page, page]})
+        found = await asyncio.to_thread(passages.page_text, parts, page)
+        return web.json_response({"text": found, "pages": [page, page]})
     if "from" in request.query:
         first = query.whole_number(request, "from", 1, least=1)
         last = query.whole_number(request, "to", first, least=first)
-        return web.json_response({"text": passages.line_text(parts, first, last), "lines": [first, last]})
-    return web.json_response({"text": passages.joined([part.text for part in parts])})
+        found = await asyncio.to_thread(passages.line_text, parts, first, last)
+        return web.json_response({"text": found, "lines": [first, last]})
+    found = await asyncio.to_thread(passages.joined, [part.text for part in parts])
+    return web.json_response({"text": found})
 
 
 async def page_picture(request: web.Request) -> web.Response:

@@ -40,6 +40,9 @@ log = telemetry.logger(__name__)
 QUESTION_LIMIT = 20_000
 """Characters of a question or selection; longer ones are refused before anything is computed."""
 
+HOTTEST = 2
+"""The highest temperature of OpenAI's API; above it, text is noise."""
+
 
 @dataclass
 class _Running:
@@ -74,17 +77,10 @@ class Assistant:
     async def start(self, identity: Identity, request: AskRequest) -> str:
         """Begin an answer and return the id of its message.
 
-        Raises BadRequest for an empty question, TooLarge for an endless one, NotFound for a
-        conversation or collection that this person does not have.
+        Raises BadRequest for an empty question or senseless limits, TooLarge for an endless question,
+        NotFound for a conversation or collection that this person does not have.
         """
-        if not request.question.strip():
-            raise BadRequest("The question is empty", remedy="Type a question")
-        for text in (request.question, request.selection or ""):
-            if len(text) > QUESTION_LIMIT:
-                raise TooLarge(
-                    f"The question is longer than {QUESTION_LIMIT} characters",
-                    remedy="Add long material as a file and ask about it",
-                )
+        _check(request)
         scope = await self._scope(identity, request)
         async with self._db.write() as conn:
             if request.conversation_id:
@@ -173,19 +169,16 @@ class Assistant:
     async def _scope(self, identity: Identity, request: AskRequest) -> list[str]:
         """Ids of the collections to search."""
         async with self._db.read() as conn:
-            if request.collections is None:
-                found = await collections.list_for(conn, identity.user_id)
-            else:
-                found = []
-                for name in request.collections:
-                    collection = await collections.by_name(conn, identity.user_id, name)
-                    if collection is None:
-                        raise NotFound(
-                            f"There is no collection {name!r}",
-                            remedy="`petra status` lists the collections; "
-                            "`petra index PATH --collection NAME` makes one",
-                        )
-                    found.append(collection)
+            mine = {item.name: item for item in await collections.list_for(conn, identity.user_id)}
+        wanted = mine if request.collections is None else dict.fromkeys(request.collections)
+        for name in wanted:
+            if name not in mine:
+                raise NotFound(
+                    f"There is no collection {name[:80]!r}",
+                    remedy="`petra status` lists the collections; "
+                    "`petra index PATH --collection NAME` makes one",
+                )
+        found = [mine[name] for name in wanted]
         for collection in found:
             authorize(identity, "read_collection", collection)
         return [collection.id for collection in found]
@@ -281,3 +274,19 @@ def _unexpected(answer_id: str) -> PetraError:
         cause=f"An unexpected error; the log has it under answer {answer_id}",
         remedy="Ask again",
     )
+
+
+def _check(request: AskRequest) -> None:
+    """Refuse what cannot be answered before anything is computed or recorded."""
+    if not request.question.strip():
+        raise BadRequest("The question is empty", remedy="Type a question")
+    for text in (request.question, request.selection or ""):
+        if len(text) > QUESTION_LIMIT:
+            raise TooLarge(
+                f"The question is longer than {QUESTION_LIMIT} characters",
+                remedy="Add long material as a file and ask about it",
+            )
+    if request.max_tokens is not None and request.max_tokens < 1:
+        raise BadRequest("max_tokens is less than 1", remedy="Leave it out, or give 1 or more")
+    if request.temperature is not None and not 0 <= request.temperature <= HOTTEST:
+        raise BadRequest(f"temperature is not between 0 and {HOTTEST}", remedy="Leave it out for 0")

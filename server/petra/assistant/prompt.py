@@ -7,6 +7,7 @@ prefix does not read it again. Pure functions: the caller counts tokens and fetc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ TEMPLATE_TOKENS = 8
 
 # A busy machine may read 13 tokens a second; better a late answer than one without its passage.
 FEWEST_PASSAGES = 3
+
+_NUMBER = re.compile(r"^\[(\d+)\]", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,11 @@ def quote_passage(n: int, passage: Passage) -> str:
     """One numbered passage as the model sees it: headings, no page or line numbers.
 
     SmolLM2-135M recites what looks like a list of places, counting the pages on; without them it wrote
-    27 % less and answered as many of 12 questions.
+    27 % less and answered as many of 12 questions. A line that looks like the beginning of a passage gets
+    other brackets: a document must not pass off its own words as another's.
     """
-    return f"[{n}] {passage.header or passage.document}\n{passage.text.strip()}"
+    text = _NUMBER.sub(r"(\1)", passage.text.strip())
+    return f"[{n}] {passage.header or passage.document}\n{text}"
 
 
 def question_message(
@@ -76,7 +81,7 @@ def question_message(
     if selection:
         origin = f" from {file_path}" if file_path else ""
         blocks.append(f"Selected text{origin}:\n{selection.strip()}")
-    blocks.append(f"Question: {question.strip()}\nAnswer in a few sentences:")
+    blocks.append(f"Question: {question.strip()}")
     return "\n\n".join(blocks)
 
 
