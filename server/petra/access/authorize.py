@@ -72,7 +72,10 @@ def authorize(identity: Identity, action: Action, obj: Any = None) -> None:
             remedy="Run `petra index PATH` there, or upload the files",
         )
     if obj is not None and _owner(obj) != identity.user_id:
-        raise NotFound("There is no such object, or it belongs to somebody else")
+        raise NotFound(
+            "There is no such thing, or it belongs to somebody else",
+            remedy="Check the id, or sign in as the person it belongs to",
+        )
 
 
 def _owner(obj: Any) -> str:

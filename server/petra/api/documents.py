@@ -12,7 +12,7 @@ from petra.access import Action, authorize
 from petra.api import files, passages, query
 from petra.api.keys import DB, EXTRACTOR, INGEST
 from petra.api.routes import Route, identity, route
-from petra.api.scope import readable
+from petra.assistant.scope import readable
 from petra.errors import NotFound
 from petra.messages import error_to_wire, to_wire
 from petra.storage import chunks, collections, documents
@@ -44,7 +44,7 @@ async def list_collections(request: web.Request) -> web.Response:
 
 async def list_documents(request: web.Request) -> web.Response:
     """The documents of `?collection=`, or of all collections."""
-    scope = await readable(request.app[DB], identity(request), query.text(request, "collection"))
+    scope = await readable(request.app[DB], identity(request), query.names(request, "collection"))
     async with request.app[DB].read() as conn:
         found = [(item.name, await documents.list_in(conn, item.id)) for item in scope]
     return web.json_response([_view(document, name) for name, some in found for document in some])

@@ -27,3 +27,9 @@ def text(request: web.Request, name: str) -> str | None:
     if given and ("\0" in given or any("\ud800" <= char <= "\udfff" for char in given)):
         raise BadRequest(f"{name} has a NUL or a lone surrogate")
     return given or None
+
+
+def names(request: web.Request, name: str) -> tuple[str, ...] | None:
+    """The one name `?name=` as the scope of a search; None, for everything, when it is not given."""
+    given = text(request, name)
+    return None if given is None else (given,)

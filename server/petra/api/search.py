@@ -11,7 +11,7 @@ from aiohttp import web
 from petra.api import body, query
 from petra.api.keys import DB, INGEST, SEARCHER, SETTINGS
 from petra.api.routes import Route, identity, route
-from petra.api.scope import readable
+from petra.assistant.scope import readable
 from petra.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def search(request: web.Request) -> web.Response:
     if len(words) > QUERY_LIMIT:
         raise BadRequest(f"The query is longer than {QUERY_LIMIT} characters")
     count = query.whole_number(request, "k", request.app[SETTINGS].top_k, least=1, most=100)
-    scope = await readable(request.app[DB], identity(request), query.text(request, "collection"))
+    scope = await readable(request.app[DB], identity(request), query.names(request, "collection"))
     found = await request.app[SEARCHER].search(
         words, [item.id for item in scope], count, path=query.text(request, "path")
     )

@@ -15,6 +15,7 @@ from petra import telemetry
 from petra.access.authorize import authorize
 from petra.access.identity import Identity
 from petra.assistant.answering import Answering, Limits, Parts
+from petra.assistant.scope import readable
 from petra.assistant.stream import AnswerStream
 from petra.errors import BadRequest, ModelUnavailable, NotFound, PetraError, TooLarge
 from petra.inference.client import ModelEndpoint
@@ -32,7 +33,7 @@ from petra.messages import (
     part_from_wire,
     to_wire,
 )
-from petra.storage import collections, conversations
+from petra.storage import conversations
 from petra.storage.database import Database
 
 log = telemetry.logger(__name__)
@@ -48,7 +49,7 @@ HOTTEST = 2
 class _Running:
     """An answer in the making; `reason` is how it ends if it is stopped."""
 
-    identity: Identity
+    user_id: str
     making: Answering
     reason: FinishReason
     task: asyncio.Task[None]
@@ -81,12 +82,13 @@ class Assistant:
         NotFound for a conversation or collection that this person does not have.
         """
         _check(request)
-        scope = await self._scope(identity, request)
+        scope = [item.id for item in await readable(self._db, identity, request.collections)]
         async with self._db.write() as conn:
             if request.conversation_id:
                 conversation = await conversations.get(conn, request.conversation_id)
-                if conversation is None or conversation.user_id != identity.user_id:
+                if conversation is None:
                     raise NotFound("There is no such conversation", remedy="Start a new one")
+                authorize(identity, "read_conversation", conversation)
             else:
                 title = " ".join(request.question.split())[:80]
                 conversation = await conversations.create(conn, identity.user_id, title)
@@ -105,7 +107,7 @@ class Assistant:
         )
         making = Answering(self._parts, identity.user_id, request, scope, question, answer, stream)
         task = asyncio.create_task(self._run(making), name=f"answer-{answer.id}")
-        self._running[answer.id] = _Running(identity, making, "cancelled", task)
+        self._running[answer.id] = _Running(identity.user_id, making, "cancelled", task)
         # A task that is cancelled before its first step never runs, and would leave its record open.
         await asyncio.sleep(0)
         return answer.id
@@ -122,8 +124,7 @@ class Assistant:
             for item in await self._recorded(identity, answer_id, after_seq):
                 yield item
             return
-        if running.identity.user_id != identity.user_id:
-            raise NotFound("There is no such answer")
+        authorize(identity, "read_answer", running)
         async with aclosing(running.making.stream.follow(after_seq)) as items:
             async for item in items:
                 yield item
@@ -131,9 +132,10 @@ class Assistant:
     async def cancel(self, identity: Identity, answer_id: str) -> None:
         """Stop an answer; its text so far is kept. One that has ended already stays as it is."""
         running = self._running.get(answer_id)
-        if running is None or running.identity.user_id != identity.user_id:
+        if running is None:
             await self._recorded(identity, answer_id, -1)
             return
+        authorize(identity, "cancel_answer", running)
         self._stop(answer_id)
         await asyncio.wait([running.task])
 
@@ -166,29 +168,13 @@ class Assistant:
         if running and not running.making.ended and not running.task.cancelling():
             running.task.cancel()
 
-    async def _scope(self, identity: Identity, request: AskRequest) -> list[str]:
-        """Ids of the collections to search."""
-        async with self._db.read() as conn:
-            mine = {item.name: item for item in await collections.list_for(conn, identity.user_id)}
-        wanted = mine if request.collections is None else dict.fromkeys(request.collections)
-        for name in wanted:
-            if name not in mine:
-                raise NotFound(
-                    f"There is no collection {name[:80]!r}",
-                    remedy="`petra status` lists the collections; "
-                    "`petra index PATH --collection NAME` makes one",
-                )
-        found = [mine[name] for name in wanted]
-        for collection in found:
-            authorize(identity, "read_collection", collection)
-        return [collection.id for collection in found]
-
     async def _recorded(self, identity: Identity, answer_id: str, after_seq: int) -> list[StreamItem]:
         async with self._db.read() as conn:
             message = await conversations.get_message(conn, answer_id)
             conversation = await conversations.get(conn, message.conversation_id) if message else None
-            if conversation is None or conversation.user_id != identity.user_id:
-                raise NotFound("There is no such answer")
+            if conversation is None:
+                raise NotFound("There is no such answer", remedy="Ask the question again")
+            authorize(identity, "read_answer", conversation)
             rows = await conversations.parts_after(conn, answer_id, after_seq)
         return [StreamItem(answer_id, seq, part_from_wire(payload)) for seq, _, payload in rows]
 
