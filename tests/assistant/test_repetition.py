@@ -11,6 +11,8 @@ from petra.assistant.repetition import repeats_itself
         "A list:\n" + "- the round-robin policy\n" * 5,
         "".join(f"{n}. The passage is about honey.\n" for n in range(1, 7)),
         "1.1.1. " * 50,
+        2 * "The handshake opens a connection between two hosts. Each of them sends a number, and "
+        "the other confirms it before any data is sent.\n\n",
     ],
 )
 def test_a_loop_is_recognised(text):

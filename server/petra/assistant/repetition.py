@@ -7,6 +7,9 @@ import re
 TIMES = 4
 """Repetitions after which nothing new is to be expected; verses and lists repeat a line three times."""
 
+PARAGRAPH = 100
+"""Characters of a piece that nobody writes twice in a row on purpose: one repetition is enough."""
+
 SHORTEST = 12
 LONGEST = 400
 
@@ -17,15 +20,15 @@ _LIST_NUMBER = re.compile(r"^[ \t]*\d+[.)][ \t]+", re.MULTILINE)
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether `text` ends in the same 12 to 400 characters four times over.
+    """Whether `text` ends in the same 12 to 400 characters four times over, or 100 and more twice.
 
     The numbers of a list do not make its lines different. What is repeated has to hold a word, or be
     long: rows of dashes, zeros or brackets are code and tables.
     """
     text = _LIST_NUMBER.sub("", text)
-    for length in range(SHORTEST, min(LONGEST, len(text) // TIMES) + 1):
+    for length in range(SHORTEST, min(LONGEST, len(text) // 2) + 1):
         unit = text[-length:]
-        if text.endswith(unit * TIMES):
+        if text.endswith(unit * (2 if length >= PARAGRAPH else TIMES)):
             words = sum(char.isalpha() for char in unit) > length // 2
             if words or length >= ENDLESS:
                 return True
