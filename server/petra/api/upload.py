@@ -16,7 +16,7 @@ from petra.access import Identity, authorize
 from petra.api.failures import UnsupportedMediaType
 from petra.api.keys import BLOBS, DB, INGEST, SETTINGS
 from petra.api.routes import Route, identity, route
-from petra.errors import BadRequest, TooLarge
+from petra.errors import BadRequest, PetraError, TooLarge
 from petra.knowledge.names import shown
 from petra.storage import chunks, collections, documents, uploads
 from petra.storage.blobs import Blobs, Stored
@@ -148,12 +148,16 @@ async def _field(part: BodyPartReader) -> str:
     text = content.decode("utf-8").strip()
     if any(unicodedata.category(char) == "Cc" for char in text):
         raise ValueError(f"the field {part.name!r} has control characters")
-    return text
+    return shown(text)
 
 
 async def _document(request: web.Request, caller: Identity, received: Received) -> tuple[Document, Job, bool]:
     """The document of these bytes, its job, and whether it is new."""
-    collection = await _collection(request, caller, received.collection)
+    try:
+        collection = await _collection(request, caller, received.collection)
+    except PetraError:
+        await request.app[BLOBS].delete(received.upload_id)
+        raise
     async with request.app[DB].write() as conn:
         row = await uploads.add(
             conn,
