@@ -43,6 +43,31 @@ async def test_chunks_come_back_as_they_were(db: Database, document: Document) -
     }
 
 
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ({"pages": (3, 3)}, ["3 to 4"]),
+        ({"pages": (4, 9)}, ["3 to 4", "5"]),
+        ({"pages": (1, 2)}, []),
+        ({"lines": (12, 12)}, ["10 to 12"]),
+        ({"lines": (1, 9)}, []),
+        ({}, ["3 to 4", "5", "10 to 12"]),
+    ],
+)
+async def test_the_chunks_that_touch_a_place(
+    db: Database, document: Document, place: dict[str, tuple[int, int]], expected: list[str]
+) -> None:
+    new = [
+        chunk("3 to 4", 0, pages=(3, 4)),
+        chunk("5", 1, pages=(5, 5)),
+        chunk("10 to 12", 2, lines=(10, 12)),
+    ]
+    async with db.write() as conn:
+        await chunks.replace(conn, document.id, document.collection_id, new, 2)
+        found = await chunks.of_document(conn, document.id, **place)
+    assert [part.text for part in found] == expected
+
+
 async def test_ids_are_given_in_the_order_of_the_chunks(db: Database, document: Document) -> None:
     texts = [str(i) for i in range(1203)]
     ids = await replace(db, document, *texts)

@@ -72,18 +72,21 @@ async def remove(request: web.Request) -> web.Response:
 async def text(request: web.Request) -> web.Response:
     """The text of `?page=`, of the lines `?from=` to `?to=`, or all of it, as it was indexed."""
     document = await _document(request, "read_document")
-    async with request.app[DB].read() as conn:
-        parts = await chunks.of_document(conn, document.id)
-    # Putting a long text together takes a while.
     if "page" in request.query:
         page = query.whole_number(request, "page", 1, least=1)
-        found = await asyncio.to_thread(passages.page_text, parts, page)
-        return web.json_response({"text": found, "pages": [page, page]})
+        async with request.app[DB].read() as conn:
+            parts = await chunks.of_document(conn, document.id, pages=(page, page))
+        return web.json_response({"text": passages.page_text(parts, page), "pages": [page, page]})
     if "from" in request.query:
         first = query.whole_number(request, "from", 1, least=1)
         last = query.whole_number(request, "to", first, least=first)
+        async with request.app[DB].read() as conn:
+            parts = await chunks.of_document(conn, document.id, lines=(first, last))
         found = await asyncio.to_thread(passages.line_text, parts, first, last)
         return web.json_response({"text": found, "lines": [first, last]})
+    async with request.app[DB].read() as conn:
+        parts = await chunks.of_document(conn, document.id)
+    # Putting a long text together takes a while.
     found = await asyncio.to_thread(passages.joined, [part.text for part in parts])
     return web.json_response({"text": found})
 

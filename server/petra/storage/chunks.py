@@ -117,9 +117,15 @@ async def alive_ids(conn: AsyncConnection, collection_id: str) -> list[int]:
     return await _ids(conn, query.order_by(chunks.c.id))
 
 
-async def of_document(conn: AsyncConnection, document_id: str) -> list[Chunk]:
-    """The chunks of a document, in reading order."""
+async def of_document(
+    conn: AsyncConnection, document_id: str, *, pages: Span | None = None, lines: Span | None = None
+) -> list[Chunk]:
+    """The chunks of a document, in reading order; with `pages` or `lines`, those that touch them."""
     query = select(chunks).where(chunks.c.document_id == document_id, chunks.c.deleted_revision.is_(None))
+    if pages:
+        query = query.where(chunks.c.first_page <= pages[1], chunks.c.last_page >= pages[0])
+    if lines:
+        query = query.where(chunks.c.first_line <= lines[1], chunks.c.last_line >= lines[0])
     rows = (await conn.execute(query.order_by(chunks.c.ordinal, chunks.c.id))).mappings()
     return [_chunk(row) for row in rows]
 
