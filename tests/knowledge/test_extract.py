@@ -71,6 +71,11 @@ def test_a_sentence_over_a_page_border_stays_whole_and_hyphens_go() -> None:
     assert (second.text.strip(), second.page) == ("Next.", 2)
 
 
+def test_a_pages_number_is_not_its_title() -> None:
+    numbered, alone = page_blocks(["5\nUtilities\nThe parser reads a file with definitions.", "12"])
+    assert (numbered.header, alone.header) == ("Utilities", "")
+
+
 def test_unseen_characters_are_gone_and_ligatures_spelt_out() -> None:
     blocks = read_text(Text("o\ufb03ce\x00 \u202etxt\u202c \ufeffend\r\nnext", "text/plain"))
     assert blocks[0].text == "office txt end\nnext"

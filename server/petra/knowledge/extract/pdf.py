@@ -135,10 +135,16 @@ def _page_text(pdf: pypdfium2.PdfDocument, number: int) -> str:
 
 
 def _title(text: str) -> str:
-    """The first line, when it looks like a heading rather than like the first words of a sentence."""
-    first, *rest = (line.strip() for line in lines_of(text) if line.strip())
-    looks = rest and len(first) <= _LONGEST_TITLE and first[:1].isupper() | first[:1].isdigit()
-    return first if looks and not first.endswith((".", ",", ";")) else ""
+    """The first line, when it looks like a heading rather than like the first words of a sentence.
+
+    A line without a letter above it is the page's number.
+    """
+    lines = [line.strip() for line in lines_of(text)]
+    while lines and not any(map(str.isalpha, lines[0])):
+        del lines[0]
+    if not any(lines[1:]) or len(lines[0]) > _LONGEST_TITLE or lines[0].endswith((".", ",", ";")):
+        return ""
+    return lines[0] if lines[0][0].isupper() or lines[0][0].isdigit() else ""
 
 
 def _spill(text: str, following: str) -> int:
