@@ -14,6 +14,7 @@ async def test_an_upload_into_a_folders_collection_is_refused_and_leaves_no_blob
         body = {"path": str(tmp_path), "collection": "course"}
         async with petra.local.post("/api/v1/index", json=body) as started:
             assert started.status == 202
+            await petra.petra.jobs.wait((await started.json())["job_id"])
         answer = await petra.upload("more.md", b"More about paging.", status=400, collection="course")
         assert "mirrors a folder" in answer["error"]["what"]
         uploads = petra.petra.settings.uploads
