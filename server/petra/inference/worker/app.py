@@ -18,7 +18,7 @@ from aiohttp import web
 
 from petra.errors import BadRequest, NotAllowed, NotAuthenticated, PetraError, TooLarge
 from petra.inference.worker import requests
-from petra.inference.worker.engine import ChatEngine, Embedder, Ended, Engine, Event, Piece, Waiting
+from petra.inference.worker.engine import ChatEngine, Embedder, Ended, Engine, Event, Piece, Stopped, Waiting
 
 BODY_LIMIT = 16 * 1024 * 1024
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -192,12 +192,13 @@ class _Writes:
     async def _whole(
         self, first: Event, events: AsyncGenerator[Event], head: dict[str, Any], shape: _Shape
     ) -> web.Response:
-        text = ""
+        text, reason = "", "stop"
         event = first
         while not isinstance(event, Ended):
+            reason = event.reason if isinstance(event, Stopped) else reason
             text += event.text if isinstance(event, Piece) else ""
             event = await anext(events)
-        choice = {"index": 0, "finish_reason": event.reason, "logprobs": None, **shape.text(text)}
+        choice = {"index": 0, "finish_reason": reason, "logprobs": None, **shape.text(text)}
         usage = self._usage(event)
         return web.json_response({**head, "object": shape.whole, "choices": [choice], "usage": usage})
 
@@ -228,12 +229,13 @@ class _Writes:
                 elif isinstance(event, Waiting):
                     place = {"position": event.position, "estimate_s": event.estimate_s}
                     await _send(response, place, name="queue")
+                elif isinstance(event, Stopped):
+                    last = {"index": 0, **shape.piece(""), "finish_reason": event.reason}
+                    await _send(response, {**head, "choices": [last]})
                 event = await anext(events)
         except PetraError as error:
             await _send(response, _problem(error))
             return response
-        last = {"index": 0, **shape.piece(""), "finish_reason": event.reason}
-        await _send(response, {**head, "choices": [last]})
         usage = self._usage(event)
         if with_usage:
             await _send(response, {**head, "choices": [], "usage": usage})

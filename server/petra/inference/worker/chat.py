@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from petra.errors import Busy, ModelUnavailable, PetraError, TooLarge
-from petra.inference.worker.engine import Ended, Event, Generation, Piece, Waiting
+from petra.inference.worker.engine import Ended, Event, Generation, Piece, Stopped, Waiting
 from petra.inference.worker.llama import BATCH, LlamaModel
 from petra.inference.worker.template import CHATML, TRANSCRIPT, ChatTemplate, Prompt
 from petra.inference.worker.text import Writer
@@ -63,6 +63,8 @@ class LlamaEngine:
     ) -> None:
         self.name = name
         self.context = model.context
+        self.infill = False
+        self.adapters: tuple[str, ...] = ()
         self._model = model
         self._template = _template(model)
         self._limits = limits
@@ -265,7 +267,8 @@ class LlamaEngine:
             self._decode_rate += WEIGHT * (rate - self._decode_rate) if self._decode_rate else rate
         if text := writer.finish():
             send(Piece(text))
-        send(Ended(reason, prompt_tokens, written, reused))
+        send(Stopped(reason))
+        send(Ended(prompt_tokens, written, reused))
 
 
 def _template(model: LlamaModel) -> ChatTemplate:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from petra.errors import TooLarge
-from petra.inference.worker.engine import Ended, Event, Generation, Piece, Vectors
+from petra.inference.worker.engine import Ended, Event, Generation, Piece, Stopped, Vectors
 
 DIMENSION = 64
 WORD = re.compile(r"\w+")
@@ -29,6 +29,8 @@ class StubEngine:
     def __init__(self, *, name: str = "stub", token_delay: float = 0.0) -> None:
         self.name = name
         self.context = 4096
+        self.infill = False
+        self.adapters: tuple[str, ...] = ()
         self._delay = token_delay
         self._turn = asyncio.Lock()
         self._served = 0
@@ -62,7 +64,8 @@ class StubEngine:
                 await asyncio.sleep(self._delay)
                 yield Piece(word if number == 0 else f" {word}")
         self._served += 1
-        yield Ended("stop" if len(words) <= most else "length", prompt_tokens, min(len(words), most))
+        yield Stopped("stop" if len(words) <= most else "length")
+        yield Ended(prompt_tokens, min(len(words), most))
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Sums of one random vector a word, so that texts with the same words are near."""
