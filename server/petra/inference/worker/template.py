@@ -14,13 +14,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import jinja2
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from petra.errors import BadRequest
+from petra.errors import BadRequest, ModelFileError
 from petra.inference.worker.engine import Message
 
 # Private-use characters: they are in no template, and contents are never in the rendered text.
@@ -43,15 +42,16 @@ Tokenize = Callable[[str, bool], list[int]]
 
 @dataclass(frozen=True)
 class Prompt:
-    """Tokens, and how many of them come before the first content that is not the system's: only those
-    may be shared between people."""
+    """Tokens, and how many of them come before the first content that is not public: only those may be
+    shared between people. 0 when no message was marked public."""
 
     tokens: list[int]
     public: int
 
 
 class ChatTemplate:
-    """Renders messages to tokens. `tokenize(text, special)` is the model's, without a BOS token."""
+    """Renders messages to tokens. `tokenize(text, special)` is the model's, without a BOS token. Raises
+    ModelFileError for a template that is none."""
 
     def __init__(
         self, source: str, tokenize: Tokenize, *, bos: str = "", eos: str = "", bos_token: int | None = None
@@ -61,16 +61,23 @@ class ChatTemplate:
         )
         environment.globals["raise_exception"] = _refuse
         environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
-        self._template = environment.from_string(source)
+        try:
+            self._template = environment.from_string(source)
+        except jinja2.TemplateError as error:
+            raise ModelFileError(
+                "The model's chat template cannot be read",
+                cause=str(error)[:200],
+                remedy="Choose another file of this model",
+            ) from error
         self._tokenize = tokenize
         self._names = {"bos_token": bos, "eos_token": eos}
         self._bos = bos
         self._bos_token = bos_token
 
-    def apply(self, messages: Sequence[Message]) -> Prompt:
-        """The prompt for an answer of the assistant. Raises BadRequest for an order of roles that the
-        model's template refuses."""
-        rendered, contents = self._render(messages)
+    def apply(self, messages: Sequence[Message], public_messages: int = 0) -> Prompt:
+        """The prompt for an answer of the assistant, the first `public_messages` of `messages` being
+        public. Raises BadRequest for an order of roles that the model's template refuses."""
+        rendered = self._render(messages)
         tokens: list[int] = []
         public: int | None = None
         position = 0
@@ -78,50 +85,44 @@ class ChatTemplate:
             tokens.append(self._bos_token)
         for place in PLACEHOLDER.finditer(rendered):
             tokens += self._tokenize(rendered[position : place.start()], True)
-            message = contents[int(place.group(1))]
-            if message.role != "system" and public is None:
+            number = int(place.group(1))
+            if public is None and number >= public_messages:
                 public = len(tokens)
-            tokens += self._tokenize(message.content.strip(), False)
+            tokens += self._tokenize(messages[number].content.strip(), False)
             position = place.end()
         tokens += self._tokenize(rendered[position:], True)
-        return Prompt(tokens, len(tokens) if public is None else public)
+        if public is None:
+            public = len(tokens)
+        return Prompt(tokens, public if public_messages else 0)
 
-    def _render(self, messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
-        """The template's text with placeholders, and the messages these stand for."""
-        try:
-            rendered = self._text(messages)
-            if _places(rendered) >= set(range(len(messages))):
-                return rendered, messages
-        except jinja2.TemplateError as error:
-            if messages[0].role != "system" or len(messages) == 1:
-                raise _unfit(error) from error
-        # Some templates refuse or drop a system message: then it opens the first turn.
-        first, second, *rest = messages
-        merged = [Message(second.role, f"{first.content}\n\n{second.content}"), *rest]
-        try:
-            return self._text(merged), merged
-        except jinja2.TemplateError as error:
-            raise _unfit(error) from error
+    def _render(self, messages: Sequence[Message]) -> str:
+        """The template's text, with a placeholder for the content of every message."""
+        turns = [(message.role, f"{OPEN}{number}{CLOSE}") for number, message in enumerate(messages)]
+        attempts = [turns]
+        if messages[0].role == "system" and len(messages) > 1:
+            # Some templates refuse or drop a system message: then it opens the first turn.
+            (_, system), (role, content), *rest = turns
+            attempts.append([(role, f"{system}\n\n{content}"), *rest])
+        cause = ""
+        for attempt in attempts:
+            try:
+                rendered = self._text(attempt)
+            except Exception as error:  # a template is somebody's program: whatever it raises is its refusal
+                cause = str(error)[:200]
+                continue
+            if {int(place.group(1)) for place in PLACEHOLDER.finditer(rendered)} == set(range(len(turns))):
+                return rendered
+            cause = cause or "It leaves a message out"
+        raise BadRequest(
+            "The model's chat template refuses these messages",
+            cause=cause,
+            remedy="Give a system message first or none, then user and assistant in turn",
+        )
 
-    def _text(self, messages: Sequence[Message]) -> str:
-        values: list[dict[str, Any]] = [
-            {"role": message.role, "content": f"{OPEN}{number}{CLOSE}"}
-            for number, message in enumerate(messages)
-        ]
+    def _text(self, turns: Sequence[tuple[str, str]]) -> str:
+        values = [{"role": role, "content": content} for role, content in turns]
         return self._template.render(messages=values, add_generation_prompt=True, **self._names)
-
-
-def _places(rendered: str) -> set[int]:
-    return {int(place.group(1)) for place in PLACEHOLDER.finditer(rendered)}
 
 
 def _refuse(message: str) -> None:
     raise jinja2.TemplateError(message)
-
-
-def _unfit(error: jinja2.TemplateError) -> BadRequest:
-    return BadRequest(
-        "The model's chat template refuses these messages",
-        cause=str(error)[:200],
-        remedy="Give a system message first or none, then user and assistant in turn",
-    )
