@@ -1,0 +1,418 @@
+"""Continuous batching: admit, share, compute a step, choose tokens, and again.
+
+`Batcher` is for one thread and knows neither text nor HTTP; `Decoder` may be llama.cpp or a stand-in.
+An answer under way is a list of tokens of which some are in the cache: while more than one is missing
+its prompt is being read, when exactly one is, it is being written. So a sequence whose cells had to be
+given away, or whose step failed, simply has more to read again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Literal, Protocol
+
+from petra.errors import ModelUnavailable, PetraError
+from petra.inference.worker.cache import Cache
+from petra.inference.worker.decoder import ABORTED, DONE, NO_ROOM, Chosen, Decoder, Row, Sampler
+from petra.inference.worker.scheduler import admission
+from petra.inference.worker.scheduler.cost import StepCost
+from petra.inference.worker.scheduler.prefixes import Holding, Source
+from petra.inference.worker.scheduler.step import Demand, Take, plan, turn
+from petra.inference.worker.scheduler.threads import Threads
+
+Reason = Literal["stop", "length"]
+
+# Where nobody is writing, a longer step disturbs nobody; a cancel interrupts it.
+ALONE = 1.6
+LEAST_READING = 16  # tokens of a step that say something about the rate
+
+
+class Listener(Protocol):
+    """Who asked. All but `gone` are called by the batcher's thread."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody wants the answer any more."""
+        ...
+
+    def began(self, reused: int) -> None:
+        """It was admitted; `reused` tokens of its prompt need not be read."""
+        ...
+
+    def said(self, chosen: Chosen) -> Reason | None:
+        """The next token; a reason when it was the last one."""
+        ...
+
+    def ended(self, reason: Reason) -> None:
+        """The answer is whole."""
+        ...
+
+    def failed(self, error: PetraError) -> None:
+        """There will be no more of it."""
+        ...
+
+
+@dataclass(eq=False)
+class Work:
+    """One answer to write.
+
+    At most `most` tokens after `tokens`, in at most `seconds` from its admission. `reserve` of them are
+    certain to find room. The first `public` tokens may be shared with everybody. `reuse` false reads all
+    anew. `sampler` is closed at the end.
+    """
+
+    tokens: list[int]
+    sampler: Sampler
+    listener: Listener
+    most: int
+    owner: str | None = None
+    public: int = 0
+    adapter: str | None = None
+    reserve: int = 0
+    reuse: bool = True
+    seconds: float = 600.0
+    number: int = field(default_factory=count().__next__)
+    since: float = 0.0
+    started: float | None = None
+    said: list[int] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Slot:
+    """Work that has a sequence. `waits_for` is the beginning that another slot is still reading."""
+
+    work: Work
+    holding: Holding
+    waits_for: Source | None = None
+
+    @property
+    def pending(self) -> int:
+        """Tokens that are not in the cache yet."""
+        return len(self.holding.tokens) - self.holding.held
+
+    @property
+    def remaining(self) -> int:
+        """Cells that are promised to it beyond those it has."""
+        work = self.work
+        end = len(work.tokens) + max(work.reserve, len(work.said) + 1)
+        shared = self.waits_for.length if self.waits_for else 0
+        return max(end - max(self.holding.held, shared), 0)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to batch: most answers at once, and for one person; seconds of a step; bytes of parked
+    histories outside the cache; threads on a quiet machine; the measured rate of reading, tokens/s."""
+
+    places: int = 8
+    per_person: int = 4
+    step_seconds: float = 0.15
+    park_bytes: int = 256 << 20
+    threads: int = 1
+    reading_rate: float = 100.0
+
+
+class Batcher:
+    """See the module. `submit` and `step` are for its thread; `stepped` is told the seconds of each step."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        options: Options,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        stepped: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        self._decoder = decoder
+        self._options = options
+        self._clock = clock
+        self._stepped = stepped
+        self.cache = Cache(decoder, park_bytes=options.park_bytes, clock=clock)
+        self.cost = StepCost(options.reading_rate)
+        self.threads = Threads(options.threads)
+        self.waiting: list[Work] = []
+        self.slots: list[Slot] = []
+        self.computing: tuple[Work, ...] = ()
+        self._read_for: Counter[str | None] = Counter()
+        self._adapter: str | None = None
+        self._steps = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.waiting and not self.slots
+
+    def submit(self, work: Work) -> None:
+        """Queue an answer."""
+        work.since = self._clock()
+        self.waiting.append(work)
+
+    def in_turn(self) -> list[Work]:
+        """The queue in the order of admission."""
+        by_number = {work.number: work for work in self.waiting}
+        turns = admission.in_turn(self._candidates(), [slot.work.owner for slot in self.slots])
+        return [by_number[candidate.number] for candidate in turns]
+
+    def step(self) -> None:
+        """Let go what nobody wants, admit what fits, and compute one step."""
+        self._let_go()
+        self._admit()
+        self._share()
+        self.cache.settle([slot.holding for slot in self.slots])
+        takes = self._plan()
+        if takes:
+            self._compute(takes)
+
+    def fail_all(self, error: PetraError) -> None:
+        """End everything with an error and forget the cache's contents."""
+        for slot in list(self.slots):
+            self._fail(slot, error)
+        for work in self.waiting:
+            work.sampler.close()
+            work.listener.failed(error)
+        self.waiting.clear()
+
+    # -- who is served
+
+    def _let_go(self) -> None:
+        for work in [work for work in self.waiting if work.listener.gone]:
+            self.waiting.remove(work)
+            work.sampler.close()
+        for slot in [slot for slot in self.slots if slot.work.listener.gone]:
+            self._leave(slot)
+        now = self._clock()
+        for slot in list(self.slots):
+            if slot.work.started is not None and now - slot.work.started > slot.work.seconds:
+                self._end(slot, "length")
+
+    def _candidates(self) -> list[admission.Candidate]:
+        return [admission.Candidate(work.number, work.owner, work.since) for work in self.waiting]
+
+    def _admit(self) -> None:
+        """Start as many waiting answers as there is room for."""
+        while self.waiting and len(self.slots) < self._options.places:
+            sources: dict[int, Source | None] = {}
+            works = {work.number: work for work in self.waiting}
+            chosen = admission.choose(
+                self._candidates(),
+                [slot.work.owner for slot in self.slots],
+                places=self._options.places,
+                per_person=self._options.per_person,
+                fits=lambda one, works=works, sources=sources: self._fits(works[one.number], sources),  # type: ignore[misc]
+                now=self._clock(),
+            )
+            if chosen is None or not self._start(works[chosen.number], sources[chosen.number]):
+                return
+
+    def _fits(self, work: Work, sources: dict[int, Source | None]) -> bool:
+        """Whether the cells it will need are free, counting those that are promised to others."""
+        source = self._source(work)
+        sources[work.number] = source
+        if not self._decoder.unified:
+            return True
+        shared = source.length if source and source.holding.sequence is not None else 0
+        need = len(work.tokens) + len(work.said) + max(work.reserve - len(work.said), 1) - shared
+        promised = sum(slot.remaining for slot in self.slots)
+        return need + promised <= self.cache.room(source.holding if source else None) or not self.slots
+
+    def _source(self, work: Work) -> Source | None:
+        if not work.reuse:
+            return None
+        return self.cache.find(self._wanted(work), [slot.holding for slot in self.slots])
+
+    def _wanted(self, work: Work) -> Holding:
+        return Holding([*work.tokens, *work.said], work.owner, work.public, work.adapter)
+
+    def _start(self, work: Work, source: Source | None) -> bool:
+        holding = self._wanted(work)
+        if not self.cache.open(holding, source):
+            return False
+        self.waiting.remove(work)
+        slot = Slot(work, holding, source if source and not source.ready else None)
+        self.slots.append(slot)
+        if work.started is None:
+            work.started = self._clock()
+            work.listener.began(source.length if source and slot.waits_for else holding.held)
+        self._count_from_now(slot)
+        return True
+
+    def _count_from_now(self, slot: Slot) -> None:
+        """Who comes anew has read as little as who has read least, and nobody's past weighs for ever."""
+        others = {other.work.owner for other in self.slots if other is not slot}
+        if slot.work.owner not in others:
+            self._read_for[slot.work.owner] = min((self._read_for[owner] for owner in others), default=0)
+        for owner in self._read_for.keys() - others - {slot.work.owner}:
+            del self._read_for[owner]
+
+    def _share(self) -> None:
+        """Copy beginnings that others have finished reading; look again where they will not."""
+        holdings = [slot.holding for slot in self.slots]
+        for slot in self.slots:
+            source = slot.waits_for
+            if source is None:
+                continue
+            if source.holding not in holdings:
+                others = holdings[: holdings.index(slot.holding)]
+                source = slot.waits_for = self.cache.find(slot.holding, others)
+            if source is None or source.ready:
+                slot.waits_for = None
+                if source:
+                    self.cache.share(slot.holding, source)
+
+    # -- the step
+
+    def _plan(self) -> list[Take]:
+        demands = [
+            Demand(
+                slot.work.number,
+                slot.work.owner,
+                slot.work.adapter,
+                slot.pending,
+                self._read_for[slot.work.owner],
+                slot.waits_for is None,
+            )
+            for slot in self.slots
+        ]
+        self._adapter = turn(demands, self._adapter)
+        here = [one for one in demands if one.ready and one.adapter == self._adapter]
+        writing = sum(one.pending == 1 for one in here)
+        target = self._options.step_seconds * (1 if writing else ALONE)
+        return plan(
+            demands,
+            adapter=self._adapter,
+            chunk=self.cost.chunk(writing, target),
+            batch=self._decoder.batch,
+            first=self._steps,
+        )
+
+    def _compute(self, takes: Sequence[Take]) -> None:
+        slots = {slot.work.number: slot for slot in self.slots}
+        chosen = [(slots[take.key], take.count) for take in takes]
+        self.cache.make_room(sum(size for _, size in chosen))
+        self.computing = tuple(slot.work for slot, _ in chosen)
+        self._decoder.interrupt(False)
+        begun = self._clock()
+        code = self._decode(chosen)
+        seconds = self._clock() - begun
+        self.computing = ()
+        if code == DONE:
+            self._steps += 1
+            self._measure(chosen, seconds)
+            self._advance(chosen)
+        elif code == NO_ROOM:
+            self._make_room()
+        elif code != ABORTED:
+            self._isolate(chosen, code)
+
+    def _decode(self, chosen: Sequence[tuple[Slot, int]]) -> int:
+        rows: list[Row] = []
+        for slot, size in chosen:
+            holding = slot.holding
+            held, sequence = holding.held, holding.sequence
+            last = len(holding.tokens) - 1
+            rows += [
+                Row(holding.tokens[at], at, sequence or 0, at == last) for at in range(held, held + size)
+            ]
+        code = self._decoder.decode(rows, chosen[0][0].work.adapter)
+        if code not in (DONE, NO_ROOM):
+            # Some of the rows may be in the cache.
+            for slot, _ in chosen:
+                self.cache.cut(slot.holding, slot.holding.held)
+        return code
+
+    def _measure(self, chosen: Sequence[tuple[Slot, int]], seconds: float) -> None:
+        writing = sum(slot.pending == 1 for slot, _ in chosen)
+        reading = sum(size for slot, size in chosen if slot.pending > 1)
+        self.cost.learn(writing, reading, seconds)
+        self._stepped(seconds)
+        size = self.cache.used // 1024
+        if not reading:
+            now = self.threads.observe((writing, size), seconds, self._clock())
+        elif not writing and reading >= LEAST_READING:
+            now = self.threads.observe((0, size), seconds / reading, self._clock())
+        else:
+            return
+        self._decoder.set_threads(now)
+
+    def _advance(self, chosen: Sequence[tuple[Slot, int]]) -> None:
+        """Count what is in the cache now, and choose a token for those who have all of theirs there."""
+        row = -1
+        for slot, size in chosen:
+            row += size
+            work, holding = slot.work, slot.holding
+            if slot.pending > 1:
+                self._read_for[work.owner] += size
+            before = holding.held
+            self.cache.wrote(holding, size)
+            if before < holding.public <= holding.held:
+                self.cache.pin(holding)
+            if not slot.pending:
+                self._choose(slot, row)
+
+    def _choose(self, slot: Slot, row: int) -> None:
+        work = slot.work
+        try:
+            chosen = work.sampler.sample(row)
+            reason = work.listener.said(chosen)
+        except PetraError as error:
+            self._fail(slot, error)
+            return
+        work.said.append(chosen.token)
+        slot.holding.tokens.append(chosen.token)
+        if reason is None and len(work.said) >= work.most:
+            reason = "length"
+        if reason:
+            self._end(slot, reason)
+
+    # -- what can go wrong
+
+    def _make_room(self) -> None:
+        """The cache is full in spite of the reservations: let go what nobody uses, then put back the
+        answer that came last. It reads on later from what it has said so far."""
+        if self.cache.make_room(self._decoder.cells - self.cache.used + 1):
+            return
+        if len(self.slots) > 1:
+            last = max(self.slots, key=lambda slot: slot.work.started or 0.0)
+            self.slots.remove(last)
+            self.cache.close(last.holding)
+            self.waiting.append(last.work)
+            return
+        for slot in list(self.slots):
+            if slot.work.said:
+                self._end(slot, "length")
+            else:
+                self._fail(slot, _failure("There is no room for it in the model's cache"))
+
+    def _isolate(self, chosen: Sequence[tuple[Slot, int]], code: int) -> None:
+        """A step failed: compute each answer's part alone, so that only the one at fault fails."""
+        for one in chosen:
+            alone = code if len(chosen) == 1 else self._decode([one])
+            if alone == DONE:
+                self._advance([one])
+            elif alone not in (NO_ROOM, ABORTED):
+                self._fail(one[0], _failure(f"llama.cpp could not decode it (code {alone})"))
+
+    def _end(self, slot: Slot, reason: Reason) -> None:
+        self._leave(slot)
+        slot.work.listener.ended(reason)
+
+    def _leave(self, slot: Slot) -> None:
+        self.slots.remove(slot)
+        slot.work.sampler.close()
+        self.cache.park(slot.holding)
+
+    def _fail(self, slot: Slot, error: PetraError) -> None:
+        self.slots.remove(slot)
+        slot.work.sampler.close()
+        self.cache.close(slot.holding)
+        slot.work.listener.failed(error)
+
+
+def _failure(cause: str) -> ModelUnavailable:
+    return ModelUnavailable(
+        "The model failed on this request", cause=cause, remedy="Ask again, or ask a shorter question"
+    )

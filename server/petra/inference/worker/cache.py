@@ -1,0 +1,258 @@
+"""Who holds what in the cache of keys and values, and what is kept for later.
+
+When an answer ends, its sequence is parked: the follow-up question goes on from it. A parked sequence
+stays in the cache while there is room and nobody else is served, then moves to memory, least recently
+used first. The beginning that a caller marked public is pinned: everybody's next prompt may share it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from petra.inference.worker.decoder import Decoder
+from petra.inference.worker.scheduler.cells import Cells
+from petra.inference.worker.scheduler.prefixes import Holding, Kind, Source, best, common
+
+MOST_PINNED = 4
+LEAST_PINNED = 32  # tokens; reading fewer anew is cheaper than keeping them
+LEAST_PARKED = 16
+PARKED_PER_PERSON = 4
+# In a unified cache every step looks at every cell up to the last: parked ones cost the others time.
+PARKED_SHARE = 0.25
+
+
+class Cache:
+    """The sequences of one Decoder. `park_bytes` is the budget in memory for what does not stay."""
+
+    def __init__(
+        self, decoder: Decoder, *, park_bytes: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._decoder = decoder
+        self._park_bytes = park_bytes
+        self._clock = clock
+        self._cells = Cells(unified=decoder.unified)
+        self._free = list(range(decoder.sequences - 1, -1, -1))
+        self.kept: list[Holding] = []
+        self.parked_bytes = 0
+
+    @property
+    def used(self) -> int:
+        """Cells taken."""
+        return self._cells.used()
+
+    @property
+    def parked(self) -> int:
+        """Sequences kept for a follow-up, in the cache or in memory."""
+        return sum(holding.kind is Kind.PARKED for holding in self.kept)
+
+    def find(self, wanted: Holding, active: Iterable[Holding]) -> Source | None:
+        """What a new prompt may go on from, among what is kept and the answers under way."""
+        return best(
+            [*self.kept, *active],
+            wanted.tokens,
+            wanted.owner,
+            wanted.public,
+            wanted.adapter,
+            can_trim=self._decoder.can_trim,
+        )
+
+    def open(self, holding: Holding, source: Source | None) -> bool:
+        """Give a holding a sequence, and in it what `source` has of its tokens. False when every
+        sequence is taken."""
+        if source and self._take_over(holding, source):
+            return True
+        spare = source.holding if source else None
+        if not self._free and not self.make_room(0, sequences=1, spare=spare):
+            return False
+        holding.sequence = self._free.pop()
+        if source:
+            self.share(holding, source)
+        return True
+
+    def share(self, holding: Holding, source: Source) -> None:
+        """Copy the beginning that a source has into a sequence that has nothing yet."""
+        if holding.sequence is None:
+            return
+        source.holding.used = self._clock()
+        if source.holding.sequence is None:
+            self._restore(holding, source)
+        elif source.ready:
+            self._copy(source.holding.sequence, holding.sequence, source.length)
+            holding.held = source.length
+
+    def wrote(self, holding: Holding, tokens: int) -> None:
+        """A step has put so many more tokens of a holding into the cache."""
+        if holding.sequence is not None:
+            self._cells.write(holding.sequence, tokens)
+        holding.held += tokens
+
+    def cut(self, holding: Holding, length: int) -> None:
+        """Drop what is behind the first `length` tokens; all of it where the model cannot do less."""
+        if holding.sequence is None:
+            return
+        holding.held = length if self._decoder.trim(holding.sequence, length) else 0
+        self._cells.trim(holding.sequence, holding.held)
+
+    def pin(self, holding: Holding) -> None:
+        """Keep the public beginning of a holding that has just been read, for everybody."""
+        length = min(holding.public, len(holding.tokens) - 1)
+        if length < LEAST_PINNED or holding.held < length or holding.sequence is None:
+            return
+        public = holding.tokens[:length]
+        pinned = [kept for kept in self.kept if kept.kind is Kind.PINNED]
+        for kept in pinned:
+            if kept.adapter == holding.adapter and common(kept.tokens, public, length) == length:
+                return
+        if len(pinned) >= MOST_PINNED:
+            self._drop(min(pinned, key=lambda kept: kept.used))
+        if not self._decoder.can_trim or not self._free:
+            return
+        sequence = self._free.pop()
+        self._copy(holding.sequence, sequence, length)
+        self.kept.append(
+            Holding(public, None, length, holding.adapter, Kind.PINNED, length, sequence, used=self._clock())
+        )
+
+    def park(self, holding: Holding) -> None:
+        """An answer has ended: keep what it has in the cache for its owner's next question."""
+        if holding.sequence is None:
+            return
+        if holding.held < LEAST_PARKED:
+            self.close(holding)
+            return
+        del holding.tokens[holding.held :]
+        holding.kind, holding.used = Kind.PARKED, self._clock()
+        own = [kept for kept in self.kept if kept.kind is Kind.PARKED and kept.owner == holding.owner]
+        for kept in own:
+            if kept.adapter == holding.adapter and (
+                common(kept.tokens, holding.tokens, kept.held) == kept.held
+            ):
+                self._drop(kept)  # the new one begins with all of it
+        own = [kept for kept in own if kept in self.kept]
+        if holding.owner is not None and len(own) >= PARKED_PER_PERSON:
+            self._drop(min(own, key=lambda kept: kept.used))
+        self.kept.append(holding)
+
+    def close(self, holding: Holding) -> None:
+        """Forget a holding and free its sequence."""
+        if holding.sequence is not None:
+            self._clear(holding.sequence)
+            self._free.append(holding.sequence)
+        holding.sequence, holding.held = None, 0
+
+    def settle(self, active: Iterable[Holding]) -> None:
+        """While others are served, move one parked sequence to memory if they take too much room."""
+        if not self._decoder.unified:
+            return
+        served = sum(holding.held for holding in active)
+        resting = [kept for kept in self.kept if kept.kind is Kind.PARKED and kept.sequence is not None]
+        if served and sum(kept.held for kept in resting) > PARKED_SHARE * served:
+            self._unload(min(resting, key=lambda kept: kept.used))
+
+    def make_room(self, cells: int, *, sequences: int = 0, spare: Holding | None = None) -> bool:
+        """Free what nobody uses until so many cells and sequences are free: parked ones move to memory,
+        then pinned ones go. `spare` stays. False when that is not enough."""
+
+        def enough() -> bool:
+            return len(self._free) >= sequences and self._decoder.cells - self.used >= cells
+
+        while not enough():
+            idle = [kept for kept in self.kept if kept.sequence is not None and kept is not spare]
+            if not idle:
+                return False
+            victim = min(idle, key=lambda kept: (kept.kind is Kind.PINNED, kept.used))
+            if victim.kind is Kind.PARKED:
+                self._unload(victim)
+            else:
+                self._drop(victim)
+        return True
+
+    def room(self, spare: Holding | None = None) -> int:
+        """Cells that are free, or would be if all but `spare` that nobody uses had gone."""
+        idle = {kept.sequence for kept in self.kept if kept.sequence is not None and kept is not spare}
+        return self._decoder.cells - self._cells.used(without=idle)
+
+    def _take_over(self, holding: Holding, source: Source) -> bool:
+        """Go on in a parked sequence itself where most of it is wanted: that copies nothing."""
+        old = source.holding
+        if old.kind is not Kind.PARKED or old.sequence is None or old.owner != holding.owner:
+            return False
+        if 2 * source.length < old.held:
+            return False
+        self.kept.remove(old)
+        holding.sequence, holding.held = old.sequence, old.held
+        self.cut(holding, source.length)
+        return True
+
+    def _restore(self, holding: Holding, source: Source) -> None:
+        """Bring a sequence back from memory, its shared beginning from whoever still has it."""
+        saved, sequence, state = source.holding, holding.sequence, source.holding.state
+        if state is None or sequence is None:
+            return
+        if saved.start:
+            base = next((kept for kept in self.kept if self._begins(kept, saved)), None)
+            if base is None or base.sequence is None:
+                self._drop(saved)
+                return
+            self._copy(base.sequence, sequence, saved.start)
+            holding.held = saved.start
+        missing = saved.held - saved.start
+        if not self.make_room(missing, spare=saved) or not self._decoder.restore(
+            sequence, state, saved.start
+        ):
+            self._clear(sequence)
+            holding.held = 0
+            return
+        self._cells.write(sequence, missing)
+        holding.held = saved.held
+        if 2 * source.length >= saved.held:
+            self._drop(saved)
+        self.cut(holding, source.length)
+
+    def _begins(self, base: Holding, saved: Holding) -> bool:
+        """Whether a pinned beginning is the one that a saved sequence was cut off from."""
+        return (
+            base.kind is Kind.PINNED
+            and base.sequence is not None
+            and base.adapter == saved.adapter
+            and common(base.tokens, saved.tokens, min(base.held, saved.start)) == saved.start
+        )
+
+    def _unload(self, holding: Holding) -> None:
+        """Move a parked sequence to memory, without a beginning that is pinned anyway."""
+        if holding.sequence is None:
+            return
+        start = 0
+        if self._decoder.unified:
+            limit = min(holding.public, holding.held - 1)
+            starts = [
+                common(kept.tokens, holding.tokens, min(limit, kept.held))
+                for kept in self.kept
+                if kept.kind is Kind.PINNED and kept.adapter == holding.adapter
+            ]
+            start = max(starts, default=0)
+        state = self._decoder.save(holding.sequence, start) if self._park_bytes else b""
+        if not state or len(state) > self._park_bytes:
+            self._drop(holding)
+            return
+        self._clear(holding.sequence)
+        self._free.append(holding.sequence)
+        holding.sequence, holding.state, holding.start = None, state, start
+        self.parked_bytes += len(state)
+        while self.parked_bytes > self._park_bytes:
+            self._drop(min((kept for kept in self.kept if kept.state), key=lambda kept: kept.used))
+
+    def _drop(self, holding: Holding) -> None:
+        self.kept.remove(holding)
+        self.parked_bytes -= len(holding.state or b"")
+        holding.state = None
+        self.close(holding)
+
+    def _copy(self, source: int, target: int, length: int) -> None:
+        self._decoder.copy(source, target, length)
+        self._cells.copy(source, target, length)
+
+    def _clear(self, sequence: int) -> None:
+        self._decoder.trim(sequence, 0)
+        self._cells.trim(sequence, 0)
