@@ -229,10 +229,11 @@ class Batcher:
 
     def _start(self, work: Work, source: Source | None) -> bool:
         holding = self._wanted(work)
+        waits_for = source if source and not source.ready else None
         if not self.cache.open(holding, source):
             return False
         self.waiting.remove(work)
-        slot = Slot(work, holding, source if source and not source.ready else None)
+        slot = Slot(work, holding, waits_for)
         self.slots.append(slot)
         if work.started is None:
             work.started = self._clock()
