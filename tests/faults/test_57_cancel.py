@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import aclosing
 
+import psutil
 import pytest
 
 from petra.inference.client import ChatMessage, Delta, ModelEndpoint
@@ -11,6 +12,20 @@ from tests.inference.conftest import chat, chat_address  # noqa: F401
 from tests.inference.workers import PARIS, STORY, said
 
 LONG = [ChatMessage("user", "The fox and the crow met again. " * 220)]
+
+
+def process_of(address: str) -> psutil.Process:
+    """The worker that listens there."""
+    children = psutil.Process().children()
+    return next(child for child in children if address in child.cmdline())
+
+
+async def computes(process: psutil.Process, seconds: float = 0.5) -> float:
+    """The share of a core that it uses for so long."""
+    before = process.cpu_times()
+    await asyncio.sleep(seconds)
+    after = process.cpu_times()
+    return (after.user + after.system - before.user - before.system) / seconds
 
 
 async def is_free(endpoint: ModelEndpoint) -> float:
@@ -40,6 +55,25 @@ async def test_cancel_while_it_reads(chat: ModelEndpoint) -> None:  # noqa: F811
     with pytest.raises(asyncio.CancelledError):
         await first
     assert await is_free(chat) < 3
+
+
+@pytest.mark.parametrize("messages", [STORY, LONG], ids=["writing", "reading"])
+async def test_the_cpu_is_free_within_a_second(
+    chat: ModelEndpoint,  # noqa: F811
+    chat_address: str,  # noqa: F811
+    messages: list[ChatMessage],
+) -> None:
+    """What the person feels: the fan stops. All readers go at once, as when a room is closed."""
+    process = process_of(chat_address)
+    asked = [asyncio.create_task(said(chat, messages, max_tokens=1000, user=f"u{n}")) for n in range(3)]
+    async with asyncio.timeout(20):
+        while await computes(process) < 0.5:
+            pass
+    for task in asked:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    await asyncio.sleep(0.5)
+    assert await computes(process) < 0.1
 
 
 async def test_cancel_while_it_waits(chat: ModelEndpoint) -> None:  # noqa: F811

@@ -1,13 +1,12 @@
 """Tiny GGUF models whose every answer is known beforehand, written byte by byte.
 
-`echo` is a llama of one layer and one head that says back what it has read, `BACK` tokens after it read
-it: the last `BACK` tokens of the prompt come out in their order, then again, without end. A token is a
-byte, so an emoji is four. Tokens without a text of their own are heard as a letter (`HEARD`), so an
-answer shows where they stood; END_BYTE is heard as the end of the answer. `shout` is a LoRA for it that
-swaps the case of letters.
+`echo` is a llama of one layer and one head that says what it read `back` tokens before: the last `back`
+tokens of the prompt come out in their order, then again, without end. A token is a byte, so an emoji is
+four. Tokens without a text of their own are heard as a letter (`HEARD`), so an answer shows where they
+stood; END_BYTE is heard as the end of the answer. `shout` is a LoRA for it that swaps the case of letters.
 
 How it is done: a token's embedding is a code of nine signs and a constant. Queries and keys are made of
-the constant alone; rotary positions turn them, and the query is turned back by BACK - 1 positions, so the
+the constant alone; rotary positions turn them, and the query is turned back by `back` - 1 positions, so the
 head looks at one place only. Its value, that token's code, is what the output matrix is compared with.
 """
 
@@ -22,7 +21,8 @@ import numpy as np
 
 Tensors = Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
 
-BACK = 12
+BACK, PAGE = 12, 150
+SOFT = 0.3
 CONTEXT = 4096
 SPECIAL = ("<unk>", "<s>", "</s>", "<|turn|>", "<PRE>", "<SUF>", "<MID>")
 HEARD = {"<s>": "^", "<|turn|>": "#", "<PRE>": "<", "<SUF>": "|", "<MID>": ">"}
@@ -44,11 +44,10 @@ ALIGNMENT = 32
 NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
 
 
-def echo(path: Path, *, certainty: float = 4.0, fill_in: bool = True) -> Path:
+def echo(path: Path, *, back: int = BACK, certainty: float = 4.0, fill_in: bool = True) -> Path:
     """Write the model. A wrong token's logit is lower by 2 * `certainty` for each sign that differs;
     without `fill_in` it has no tokens for filling in the middle."""
-    # SPM reads a space as "▁"; everything else falls back to bytes.
-    tokens = [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), "▁"]
+    tokens = _vocabulary()
     kinds = [UNKNOWN, *[CONTROL] * (len(SPECIAL) - 1), *[BYTE] * 256, NORMAL]
     number = {token: index for index, token in enumerate(tokens)}
     pairs: dict[str, Any] = {
@@ -75,7 +74,7 @@ def echo(path: Path, *, certainty: float = 4.0, fill_in: bool = True) -> Path:
     if fill_in:
         for name in ("pre", "suf", "mid"):
             pairs[f"tokenizer.ggml.fim_{name}_token_id"] = number[f"<{name.upper()}>"]
-    write(path, pairs, _weights(tokens, certainty))
+    write(path, pairs, _weights(tokens, back, certainty))
     return path
 
 
@@ -95,13 +94,24 @@ def shout(path: Path) -> Path:
     return path
 
 
-def _weights(tokens: list[str], certainty: float) -> Tensors:
+def logits(heard: str, certainty: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """What `echo` thinks of every token when it is to say the character `heard`."""
+    codes = np.array([_code(token, number) for number, token in enumerate(_vocabulary())], np.float64)
+    return certainty * codes @ np.array(_code(f"<0x{ord(heard):02X}>", 0))
+
+
+def _vocabulary() -> list[str]:
+    # SPM reads a space as "▁"; everything else falls back to bytes.
+    return [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), "▁"]
+
+
+def _weights(tokens: list[str], back: int, certainty: float) -> Tensors:
     said = np.array([_code(token, number) for number, token in enumerate(tokens)])
     heard = [_code(_as_heard(token), number) for number, token in enumerate(tokens)]
     embedding = np.zeros((len(tokens), WIDTH), np.float32)
     embedding[:, :BITS], embedding[:, ONE] = heard, 1.0
     query, key, value, out = (np.zeros((WIDTH, WIDTH), np.float32) for _ in range(4))
-    angles = BASE ** (-np.arange(0, WIDTH, 2) / WIDTH) * (BACK - 1)
+    angles = BASE ** (-np.arange(0, WIDTH, 2) / WIDTH) * (back - 1)
     # Sharp enough that no other place within CONTEXT gets a millionth.
     query[0::2, ONE], query[1::2, ONE] = 40 * np.cos(angles), -40 * np.sin(angles)
     key[0::2, ONE] = 4.0
