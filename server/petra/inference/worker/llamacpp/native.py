@@ -1,0 +1,61 @@
+"""llama.cpp as a library: its log, and those of its functions that take only microseconds."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any
+
+import llama_cpp as lib
+
+RANDOM_SEED = 0xFFFFFFFF
+WARNING, ERROR = 3, 4
+# What `decode` reports by its result, or what is as intended: a step was interrupted, the cache is full,
+# the cache as a whole is longer than what the model was trained on.
+EXPECTED = (
+    "decode: failed to find a memory slot",
+    "decode: removing memory module entries",
+    "graph_compute: ggml_backend_sched_graph_compute_async failed with error 1",
+    "process_ubatch: failed to compute graph, compute status: 1",
+    "llama_decode: failed to decode, ret = 1",
+    "llama_decode: failed to decode, ret = 2",
+    "llama_context: n_ctx_seq",
+    "state_read_meta: failed to find available cells",
+    "state_seq_set_data: error loading state",
+)
+
+
+@lib.llama_log_callback  # type: ignore[untyped-decorator]
+def _log(level: int, text: bytes, _: Any) -> None:
+    """Only warnings and errors of llama.cpp; they are about the file and the machine, not about text."""
+    line = text.decode("utf-8", "replace")
+    if level in (WARNING, ERROR) and not line.startswith(EXPECTED):
+        sys.stderr.write(line)
+
+
+def start() -> None:
+    """Make llama.cpp ready; harmless when it is already."""
+    lib.llama_log_set(_log, ctypes.c_void_p(0))
+    lib.llama_backend_init()
+
+
+def _short(name: str, result: Any, *arguments: Any) -> Any:
+    """The function `name`, called without releasing Python's lock: getting it back may cost more than
+    the whole call while the event loop is busy (measured: 50 µs became 160)."""
+    function = getattr(_held, name)
+    function.restype, function.argtypes = result, list(arguments)
+    return function
+
+
+_library = lib.llama_cpp._lib
+_held = ctypes.PyDLL(_library._name, handle=_library._handle)
+_pointer = ctypes.c_void_p
+_array = ctypes.POINTER(lib.llama_token_data_array)
+
+logits_of = _short("llama_get_logits_ith", _pointer, _pointer, ctypes.c_int32)
+apply_sampler = _short("llama_sampler_apply", None, _pointer, _array)
+token_to_piece = _short(
+    "llama_token_to_piece",
+    ctypes.c_int32,
+    *(_pointer, ctypes.c_int32, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_bool),
+)
