@@ -89,6 +89,9 @@ class StandIn:
         cells = self._places[source][:length]
         self._places[target] = cells if self.unified else [object() for _ in cells]
 
+    def length(self, sequence: int) -> int:
+        return len(self.tokens.get(sequence, []))
+
     def trim(self, sequence: int, length: int) -> bool:
         whole = length and not self.can_trim and length < len(self.tokens.get(sequence, []))
         length = 0 if whole else length

@@ -28,7 +28,9 @@ Reason = Literal["stop", "length"]
 
 # Where nobody is writing, a longer step disturbs nobody; a cancel interrupts it.
 ALONE = 1.6
-LEAST_READING = 16  # tokens of a step that say something about the rate
+# A step that takes so many times what was expected, and at least so many seconds, is given up when fewer
+# threads can take it: beside other programs, threads that wait for each other all but stand still.
+OVERDUE, LEAST_OVERDUE = 6.0, 1.0
 
 
 class Listener(Protocol):
@@ -117,7 +119,9 @@ class Options:
 
 
 class Batcher:
-    """See the module. `submit` and `step` are for its thread; `stepped` is told the seconds of each step."""
+    """See the module. `submit` and `step` are for its thread; `stepped` is told the seconds of each step;
+    `idle_cores` tells how many cores nobody used since it was asked last. While a step is under way
+    `computing` says whose, and `overdue_at` when it had better be interrupted; others may look at both."""
 
     def __init__(
         self,
@@ -126,6 +130,7 @@ class Batcher:
         *,
         clock: Callable[[], float] = time.monotonic,
         stepped: Callable[[float], None] = lambda seconds: None,
+        idle_cores: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._decoder = decoder
         self._options = options
@@ -133,10 +138,11 @@ class Batcher:
         self._stepped = stepped
         self.cache = Cache(decoder, park_bytes=options.park_bytes, clock=clock)
         self.cost = StepCost(options.reading_rate)
-        self.threads = Threads(options.threads)
+        self.threads = Threads(options.threads, 1 / options.reading_rate, idle_cores)
         self.waiting: list[Work] = []
         self.slots: list[Slot] = []
         self.computing: tuple[Work, ...] = ()
+        self.overdue_at = float("inf")
         self._read_for: Counter[str | None] = Counter()
         self._adapter: str | None = None
         self._steps = 0
@@ -297,10 +303,15 @@ class Batcher:
         self.computing = tuple(slot.work for slot, _ in chosen)
         self._decoder.interrupt(False)
         begun = self._clock()
+        if self.threads.now > 1:
+            self.overdue_at = begun + max(OVERDUE * self._expected(chosen), LEAST_OVERDUE)
         code = self._decode(chosen)
         seconds = self._clock() - begun
+        overdue, self.overdue_at = begun + seconds > self.overdue_at, float("inf")
         self.computing = ()
-        if code == DONE:
+        if code == ABORTED and overdue:
+            self._decoder.set_threads(self.threads.collapsed(self._clock()))
+        elif code == DONE:
             self._steps += 1
             self._measure(chosen, seconds)
             self._advance(chosen)
@@ -325,18 +336,14 @@ class Batcher:
                 self.cache.cut(slot.holding, slot.holding.held)
         return code
 
+    def _expected(self, chosen: Sequence[tuple[Slot, int]]) -> float:
+        return self.cost.seconds(*_shape(chosen))
+
     def _measure(self, chosen: Sequence[tuple[Slot, int]], seconds: float) -> None:
-        writing = sum(slot.pending == 1 for slot, _ in chosen)
-        reading = sum(size for slot, size in chosen if slot.pending > 1)
+        writing, reading = _shape(chosen)
         self.cost.learn(writing, reading, seconds)
         self._stepped(seconds)
-        size = self.cache.used // 1024
-        if not reading:
-            now = self.threads.observe((writing, size), seconds, self._clock())
-        elif not writing and reading >= LEAST_READING:
-            now = self.threads.observe((0, size), seconds / reading, self._clock())
-        else:
-            return
+        now = self.threads.observe(writing, reading, self.cache.used, seconds, self._clock())
         self._decoder.set_threads(now)
 
     def _advance(self, chosen: Sequence[tuple[Slot, int]]) -> None:
@@ -411,6 +418,12 @@ class Batcher:
         slot.work.sampler.close()
         self.cache.close(slot.holding)
         slot.work.listener.failed(error)
+
+
+def _shape(chosen: Sequence[tuple[Slot, int]]) -> tuple[int, int]:
+    """How many sequences of a step are written, and how many tokens of prompts are read."""
+    writing = sum(slot.pending == 1 for slot, _ in chosen)
+    return writing, sum(size for slot, size in chosen if slot.pending > 1)
 
 
 def _failure(cause: str) -> ModelUnavailable:

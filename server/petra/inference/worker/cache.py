@@ -78,8 +78,7 @@ class Cache:
         if source.holding.sequence is None:
             self._restore(holding, source)
         elif source.ready:
-            self._copy(source.holding.sequence, holding.sequence, source.length)
-            holding.held = source.length
+            holding.held = self._copy(source.holding.sequence, holding.sequence, source.length)
 
     def wrote(self, holding: Holding, tokens: int) -> None:
         """A step has put so many more tokens of a holding into the cache."""
@@ -195,8 +194,9 @@ class Cache:
             if base is None or base.sequence is None:
                 self._drop(saved)
                 return
-            self._copy(base.sequence, sequence, saved.start)
-            holding.held = saved.start
+            holding.held = self._copy(base.sequence, sequence, saved.start)
+            if holding.held != saved.start:
+                return
         missing = saved.held - saved.start
         if not self.make_room(missing, spare=saved) or not self._decoder.restore(
             sequence, state, saved.start
@@ -249,9 +249,12 @@ class Cache:
         holding.state = None
         self.close(holding)
 
-    def _copy(self, source: int, target: int, length: int) -> None:
+    def _copy(self, source: int, target: int, length: int) -> int:
+        """Returns how many tokens `target` has now: `length`, or none."""
         self._decoder.copy(source, target, length)
-        self._cells.copy(source, target, length)
+        copied = self._decoder.length(target)
+        self._cells.copy(source, target, copied)
+        return copied
 
     def _clear(self, sequence: int) -> None:
         self._decoder.trim(sequence, 0)

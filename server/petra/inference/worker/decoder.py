@@ -64,7 +64,11 @@ class Decoder(Protocol):
         ...
 
     def copy(self, source: int, target: int, length: int) -> None:
-        """Make `target` the first `length` tokens of `source`."""
+        """Make `target` the first `length` tokens of `source`; nothing where that is not possible."""
+        ...
+
+    def length(self, sequence: int) -> int:
+        """Tokens of a sequence in the cache."""
         ...
 
     def trim(self, sequence: int, length: int) -> bool:

@@ -1,58 +1,97 @@
 """How many threads to compute with while other programs want the CPU.
 
 The threads of a step wait for each other in a loop: when one of them has lost its core to another
-program, all stand still until it has it back. With fewer threads than cores nobody is in the way.
+program, all stand still until it has it back (measured: steps of 25 ms took 2 s). With fewer threads than
+cores nobody is in the way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 WEIGHT = 0.3  # of the newest measurement in a moving average
-SLOW = 1.6  # times the best step of its kind: other programs compete
+SLOW = 2.0  # times the best step: other programs compete
+VERY_SLOW = 4.0  # once is enough
+PATIENCE = 3  # slow steps in a row before fewer threads are tried
 BETTER = 0.9  # of what another number of threads takes, to be worth the change
-PATIENCE = 4  # slow steps in a row before another number is tried
-FIRST_LOOK, LONGEST_LOOK = 2.0, 30.0  # seconds between tries
+IDLE_CORES = 0.6  # that must be free before one more thread is tried
+FIRST_LOOK, LONGEST_LOOK = 1.0, 30.0  # seconds between tries
 FADING = 1.002  # a best step is forgotten slowly: contexts grow, laptops get hot
+FIXED_ROWS = 1.5  # what a step costs besides its rows, as rows (measured: 13 ms for 1, 45 for 8)
 
 
 class Threads:
     """Decides from measured steps. `most` is the number for a quiet machine.
 
-    Steps of one kind (as many sequences, about as long) are compared with the best of their kind. Now and
-    then, and soon when steps are slow, the neighbouring number of threads gets one step; it stays if that
-    was better.
+    The neighbouring number of threads gets one step when steps have become slow, now and then, and, when
+    it is more, only while cores are idle; it stays if that step was better. `idle_cores` tells how many
+    cores nobody used since it was asked last. `seconds_a_row` is what a row takes on a quiet machine.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(
+        self, most: int, seconds_a_row: float, idle_cores: Callable[[], float] = lambda: 1.0
+    ) -> None:
         self.most = most
         self.now = most
-        self._best: dict[tuple[int, int], float] = {}
+        self._idle_cores = idle_cores
+        # Reading and writing differ in their cost of a row, and long contexts from short ones.
+        self._best: dict[tuple[bool, int], float] = {(False, 0): seconds_a_row}
         self._slowness: dict[int, float] = {}
         self._slow = 0
-        self._look = FIRST_LOOK
+        self._look = LONGEST_LOOK
         self._next_look = 0.0
         self._before: int | None = None
 
-    def observe(self, kind: tuple[int, int], seconds: float, now: float) -> int:
-        """A step with `self.now` threads took so long. Returns the number for the next step."""
+    def observe(self, writing: int, reading: int, cells: int, seconds: float, now: float) -> int:
+        """A step with `self.now` threads took so long; `cells` are the tokens in the cache. Returns the
+        number for the next step."""
         if self.most == 1:
             return 1
-        best = min(self._best.get(kind, seconds) * FADING, seconds)
-        self._best[kind] = best
-        slowness = seconds / best
+        slowness = self._compare((writing > 0, cells // 2048), seconds / (writing + reading + FIXED_ROWS))
         if self._before is not None:
             self._judge(slowness, now)
             return self.now
         known = self._slowness.get(self.now, slowness)
         self._slowness[self.now] = known + WEIGHT * (slowness - known)
-        if not self._next_look:
-            self._next_look = now + LONGEST_LOOK
         self._slow = self._slow + 1 if slowness > SLOW else 0
-        if now >= self._next_look or (self.now == self.most and self._slow >= PATIENCE):
-            self._before, self._slow = self.now, 0
-            self.now = self.now - 1 if self.now == self.most else self.now + 1
+        if self.now == self.most:
+            self._look_below(slowness, now)
+        elif now >= self._next_look:
+            self._look_above(now)
         return self.now
 
+    def collapsed(self, now: float) -> int:
+        """A step with `self.now` threads took so long that it was given up. Returns the number for the
+        next step."""
+        self._slowness[self.now] = 2 * VERY_SLOW
+        self._before, self._slow = None, 0
+        self._next_look = now + FIRST_LOOK
+        self.now = max(1, self.now - 1)
+        return self.now
+
+    def _compare(self, kind: tuple[bool, int], cost: float) -> float:
+        best = min(self._best.get(kind, cost) * FADING, cost)
+        self._best[kind] = best
+        return cost / best
+
+    def _look_below(self, slowness: float, now: float) -> None:
+        self._next_look = self._next_look or now + self._look
+        if self._slow >= PATIENCE or slowness > VERY_SLOW or now >= self._next_look:
+            self._slowness[self.now] = max(self._slowness[self.now], slowness)
+            self._try(self.now - 1)
+
+    def _look_above(self, now: float) -> None:
+        if self._idle_cores() >= IDLE_CORES:
+            self._try(self.now + 1)
+        else:
+            self._next_look = now + FIRST_LOOK
+
+    def _try(self, threads: int) -> None:
+        self._before, self._slow = self.now, 0
+        self.now = threads
+
     def _judge(self, slowness: float, now: float) -> None:
+        """Stay with the number that was tried, or go back and wait longer before the next try."""
         before, self._before = self._before, None
         if before is None:
             return
