@@ -8,10 +8,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -19,36 +18,18 @@ from petra import platform
 from petra.errors import PetraError, SettingsError
 from petra.inference import reports
 from petra.inference.worker import app as http
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that `petra worker` and the supervisor share."""
-    parser.add_argument("kind", choices=("chat", "embed", "stub"), help="what the model does")
-    parser.add_argument("--listen", required=True, metavar="unix:PATH|HOST:PORT")
-    parser.add_argument("--model", metavar="PATH|NAME", help="a GGUF file, or a sentence-transformers folder")
-    parser.add_argument("--name", help="the model's name on the wire (from its path)")
-    parser.add_argument("--context", type=int, default=4096, metavar="TOKENS")
-    parser.add_argument("--threads", type=int, default=0, help="0: one for each physical core")
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help="bearer token; needed on HOST:PORT")
-    parser.add_argument("--allow-host", action="append", default=[], metavar="HOST[:PORT]",
-                        help="a further Host header to answer to")  # fmt: skip
-    parser.add_argument("--queue", type=int, default=64, help="most requests that wait")
-    parser.add_argument("--max-tokens", type=int, default=4096, help="longest answer")
-    parser.add_argument("--max-seconds", type=float, default=600.0, help="longest time for an answer")
-    parser.add_argument("--idle-class", action="store_true", help="run only when nobody wants the CPU")
-    parser.add_argument("--no-extra-bufts", action="store_true",
-                        help="no repacked weights: for CPUs that offer more than they can do")  # fmt: skip
-    parser.add_argument("--fp32", action="store_true", help="embed in full precision only")
-    parser.add_argument("--supervised", action="store_true", help="end when standard input does")
-    stub = parser.add_argument_group("only for stub")
-    stub.add_argument("--token-delay", type=float, default=0.0, metavar="SECONDS")
-    stub.add_argument("--crash-at-proof", action="store_true", help="die by a signal unless --no-extra-bufts")
+from petra.inference.worker import arguments
+from petra.inference.worker.door import Door
+from petra.inference.worker.engine import ChatEngine, Embedder
+from petra.inference.worker.metrics import Collectors, WorkerMetrics
+from petra.inference.worker.options import EngineOptions
+from petra.inference.worker.registry import Registry
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker until it is told to stop. Why it cannot start is one line of JSON on stderr."""
     parser = argparse.ArgumentParser(prog="python -m petra.inference.worker", allow_abbrev=False)
-    add_arguments(parser)
+    arguments.add(parser)
     try:
         return run(parser.parse_args(argv))
     except PetraError as error:
@@ -93,13 +74,8 @@ def _end_with_parent() -> None:
 
 
 async def _serve(args: argparse.Namespace) -> None:
-    engine = _engine(args)
-    door = _door(args)
-    application = http.build(
-        chat=engine if args.kind != "embed" else None,
-        embed=engine if args.kind != "chat" else None,
-        door=door,
-    )
+    collectors = Collectors()
+    application, close = _application(args, collectors)
     runner = web.AppRunner(application, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await _site(runner, args.listen).start()
@@ -111,36 +87,69 @@ async def _serve(args: argparse.Namespace) -> None:
             loop.add_signal_handler(number, ended.set)
     await ended.wait()
     await runner.cleanup()
-    await engine.close()
+    await close()
 
 
-def _engine(args: argparse.Namespace) -> Any:
-    threads = args.threads or _cores()
-    if args.kind == "stub":
-        from petra.inference.worker import stub
-
-        if args.crash_at_proof and not args.no_extra_bufts:
-            stub.crash()
-        return stub.StubEngine(name=args.name or "stub", token_delay=args.token_delay)
-    if not args.model:
-        raise SettingsError("A worker needs --model")
-    path = Path(args.model)
-    name = args.name or path.stem
+def _application(
+    args: argparse.Namespace, collectors: Collectors
+) -> tuple[web.Application, Callable[[], Awaitable[None]]]:
+    """The application over what `args` describe, and how to close it."""
+    door = _door(args)
+    if args.kind == "chat":
+        models = _chat_models(args, collectors)
+        return http.build(chat=models, door=door, collectors=collectors), models.close
     if args.kind == "embed":
-        from petra.inference.worker.embed import SentenceEngine
+        embedder = _embedder(args)
+        return http.build(embed=embedder, door=door, collectors=collectors), embedder.close
+    from petra.inference.worker import stub
 
-        return SentenceEngine(name, path, threads=threads, fp32=args.fp32)
+    if args.crash_at_proof and not args.no_extra_bufts:
+        stub.crash()
+    engine = stub.StubEngine(name=args.name or "stub", token_delay=args.token_delay)
+    application = http.build(chat=engine, embed=engine, rerank=engine, door=door, collectors=collectors)
+    return application, engine.close
+
+
+def _chat_models(args: argparse.Namespace, collectors: Collectors) -> Registry:
+    """The first model loaded, the others ready to be."""
+    models = arguments.model_files(args)
+    loras = arguments.lora_files(args, models)
+
+    def loader(model: arguments.ModelFile) -> Callable[[], ChatEngine]:
+        own = [lora for lora in loras if lora.base == model.name]
+        options = arguments.engine_options(args, adapters=own, threads=args.threads or _cores())
+        return lambda: _load(model, options, WorkerMetrics(model.name, collectors))
+
+    first, *others = models
+    return Registry(
+        loader(first)(),
+        {model.name: loader(model) for model in others},
+        adapters={lora.name: lora.base for lora in loras},
+        idle_unload_s=args.idle_unload,
+    )
+
+
+def _load(model: arguments.ModelFile, options: EngineOptions, metrics: WorkerMetrics) -> ChatEngine:
     from petra.inference.worker.chat import Limits, LlamaEngine
     from petra.inference.worker.llama import LlamaModel
 
-    model = LlamaModel(path, context=args.context, threads=threads, extra_bufts=not args.no_extra_bufts)
-    return LlamaEngine(
-        name,
-        model,
-        limits=Limits(args.queue, args.max_tokens, args.max_seconds),
-        prefill_rate=model.measure(),
-        degraded="Weights are not repacked for this CPU" if args.no_extra_bufts else None,
+    loaded = LlamaModel(
+        model.path, context=options.context, threads=options.threads, extra_bufts=options.extra_bufts
     )
+    return LlamaEngine(
+        model.name,
+        loaded,
+        limits=Limits(options.limits.queue, options.limits.tokens, options.limits.seconds),
+        prefill_rate=loaded.measure(),
+        degraded=None if options.extra_bufts else "Weights are not repacked for this CPU",
+    )
+
+
+def _embedder(args: argparse.Namespace) -> Embedder:
+    from petra.inference.worker.embed import SentenceEngine
+
+    model = arguments.model_files(args)[0]
+    return SentenceEngine(model.name, model.path, threads=args.threads or _cores(), fp32=args.fp32)
 
 
 def _cores() -> int:
@@ -151,9 +160,9 @@ def _cores() -> int:
     return max(1, min(psutil.cpu_count(logical=False) or usable, usable))
 
 
-def _door(args: argparse.Namespace) -> http.Door:
+def _door(args: argparse.Namespace) -> Door:
     if args.listen.startswith("unix:"):
-        return http.Door()
+        return Door()
     if not args.token_file:
         raise SettingsError(
             "A worker on a network address needs a token",
@@ -169,7 +178,7 @@ def _door(args: argparse.Namespace) -> http.Door:
     names = {f"{host}:{port}", *(name.lower() for name in args.allow_host)}
     if host in ("127.0.0.1", "::1", "[::1]", "localhost"):
         names |= {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
-    return http.Door(token, frozenset(names))
+    return Door(token, frozenset(names))
 
 
 def _site(runner: web.AppRunner, listen: str) -> web.BaseSite:

@@ -1,0 +1,67 @@
+"""Embeddings and relevance over HTTP, in the forms of OpenAI and of Jina's and llama.cpp's rerankers."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from aiohttp import web
+
+from petra.errors import BadRequest
+from petra.inference.worker.body import read
+from petra.inference.worker.engine import Embedder, Reranker, Vectors
+from petra.inference.worker.fields import Fields
+
+MOST_TEXTS = 2048
+
+
+class Embeddings:
+    """Vectors, as numbers or as the base64 of little-endian float32 (a third of the size, no parsing)."""
+
+    def __init__(self, engine: Embedder) -> None:
+        self._engine = engine
+
+    async def embeddings(self, request: web.Request) -> web.Response:
+        """POST /v1/embeddings."""
+        fields = Fields(await read(request))
+        texts = fields.texts("input", MOST_TEXTS)
+        form = fields.text("encoding_format") or "float"
+        if form not in ("float", "base64"):
+            raise BadRequest(f"encoding_format is {form!r}"[:80], cause="Possible: float, base64")
+        if fields.get("dimensions") is not None:
+            raise BadRequest("This model's server cannot do dimensions", remedy="Leave dimensions out")
+        if not texts:
+            raise BadRequest("input is empty")
+        vectors = await self._engine.embed(texts)
+        items = [
+            {"object": "embedding", "index": index, "embedding": row}
+            for index, row in enumerate(_rows(vectors, form))
+        ]
+        return web.json_response({"object": "list", "model": self._engine.name, "data": items, "usage": {}})
+
+
+class Relevance:
+    """How well each of some texts answers a question, the best first."""
+
+    def __init__(self, engine: Reranker) -> None:
+        self._engine = engine
+
+    async def rerank(self, request: web.Request) -> web.Response:
+        """POST /v1/rerank."""
+        fields = Fields(await read(request))
+        query = fields.needed_text("query")
+        documents = fields.texts("documents", MOST_TEXTS)
+        if not documents:
+            raise BadRequest("documents is empty")
+        most = fields.whole("top_n", 1, 1 << 31) or len(documents)
+        scores = await self._engine.rerank(query, documents)
+        ranked = sorted(enumerate(scores), key=lambda item: (-item[1], item[0]))[:most]
+        results = [{"index": index, "relevance_score": score} for index, score in ranked]
+        return web.json_response({"object": "list", "model": self._engine.name, "results": results})
+
+
+def _rows(vectors: Vectors, form: str) -> list[Any]:
+    if form == "float":
+        rows: list[Any] = vectors.tolist()
+        return rows
+    return [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in vectors]
