@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from petra.cli import options
 
@@ -11,19 +12,27 @@ HELP = "run one model worker, an OpenAI-compatible endpoint"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments: the worker process's own."""
-    from petra.inference.worker.main import add_arguments as add_worker_arguments
+    from petra.inference.worker import arguments
 
-    add_worker_arguments(parser)
+    arguments.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Find and check the model, then be the worker. Raises PetraError for a model that is not there."""
-    from petra.inference import installed
+    """Find and check the models, then be the worker. Raises PetraError for one that is not there."""
     from petra.inference.worker import main
 
     if args.kind != "stub":
         values = options.settings(args)
         chosen = values.model_path if args.kind == "chat" else values.embedding_model
-        found = installed.resolve(values.models, args.model or chosen)
-        args.model, args.name = str(found.path), args.name or found.name
+        args.model = [_resolved(values.models, given) for given in args.model or [chosen]]
     return main.run(args)
+
+
+def _resolved(models: Path, given: str) -> str:
+    """[NAME=]MODEL, a name of the catalogue or a path, as NAME=PATH."""
+    from petra.inference import installed
+    from petra.inference.worker import arguments
+
+    name, model = arguments.named(given)
+    found = installed.resolve(models, model)
+    return f"{name or found.name}={found.path}"
