@@ -203,6 +203,8 @@ class Answering:
             temperature=self.request.temperature or 0.0,
             stop=prompts.STOP,
             user=self.user_id,
+            # The system prompt: the same for everybody, and nothing of anybody's.
+            public_messages=1,
         )
         async with aclosing(events):
             async for event in events:

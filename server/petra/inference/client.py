@@ -61,7 +61,8 @@ class Capabilities:
     """What an endpoint offers beyond chat, embeddings and a list of models.
 
     `context` is in tokens, answer included, UNKNOWN_CONTEXT where the endpoint does not say;
-    `prefill_tokens_per_s` is the rate it measured on itself, None where it does not say.
+    `prefill_tokens_per_s` is the rate it measured on itself, None where it does not say. With
+    `public_prefix` it lets people share the reading of what is marked public, and of nothing else.
     """
 
     tokenize: bool = False
@@ -71,6 +72,7 @@ class Capabilities:
     metrics: bool = False
     context: int = UNKNOWN_CONTEXT
     prefill_tokens_per_s: float | None = None
+    public_prefix: bool = False
 
 
 class ModelEndpoint:
@@ -99,11 +101,13 @@ class ModelEndpoint:
         seed: int | None = None,
         stop: Sequence[str] = (),
         user: str | None = None,
+        public_messages: int = 0,
     ) -> AsyncGenerator[ChatEvent]:
         """Stream an answer. Closing the generator (`aclosing`) closes the connection: that cancels.
 
         Text arrives before any error of the middle of the answer does, and a whole answer ends with
-        Finished. `temperature` 0 is greedy.
+        Finished. `temperature` 0 is greedy. The first `public_messages` messages hold nothing of this
+        `user`: an endpoint that knows what that means reads them once for all people.
         """
         body: dict[str, Any] = {
             "messages": [{"role": message.role, "content": message.content} for message in messages],
@@ -112,7 +116,16 @@ class ModelEndpoint:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        optional = {"seed": seed, "stop": list(stop) or None, "user": user, "model": self.model}
+        if public_messages:
+            able = self._capabilities or await self.capabilities()
+            public_messages = public_messages if able.public_prefix else 0
+        optional = {
+            "seed": seed,
+            "stop": list(stop) or None,
+            "user": user,
+            "model": self.model,
+            "public_messages": public_messages or None,
+        }
         body |= {key: value for key, value in optional.items() if value is not None}
         reason: str | None = None
         usage: Mapping[str, Any] = {}
@@ -213,11 +226,12 @@ class ModelEndpoint:
         return Capabilities(
             tokenize=one is not None,
             tokenize_many=len((many or {}).get("counts") or ()) == 2,
-            rerank=await self._has("/v1/rerank", {}),
-            infill=await self._has("/infill", {}),
+            rerank=await self._offers(health, "rerank", "/v1/rerank"),
+            infill=await self._offers(health, "infill", "/infill"),
             metrics=await self._has("/metrics", None),
             context=await self._context(health, one or {}),
             prefill_tokens_per_s=_positive(health.get("prefill_tokens_per_s")),
+            public_prefix=health.get("public_prefix") is True,
         )
 
     async def _context(self, health: Mapping[str, Any], tokenized: Mapping[str, Any]) -> int:
@@ -239,6 +253,11 @@ class ModelEndpoint:
     async def _count(self, text: str) -> int:
         data = await self._json("POST", "/tokenize", self._tokenize_body(text))
         return len(data.get("tokens") or ())
+
+    async def _offers(self, health: Mapping[str, Any], name: str, path: str) -> bool:
+        """What `/health` says of itself counts: a path may be there for other models than this one."""
+        said = health.get(name)
+        return said if isinstance(said, bool) else await self._has(path, {})
 
     async def _has(self, path: str, body: Mapping[str, Any] | None) -> bool:
         """Whether a path is served: a complaint about the (empty) body is a yes, 404 and 501 are a no."""
