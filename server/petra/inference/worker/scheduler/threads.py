@@ -36,7 +36,7 @@ class Threads:
         self._idle_cores = idle_cores
         # Reading and writing differ in their cost of a row, and long contexts from short ones.
         self._best: dict[tuple[bool, int], float] = {(False, 0): seconds_a_row}
-        self._slowness: dict[int, float] = {}
+        self._cost: dict[tuple[int, tuple[bool, int]], float] = {}
         self._slow = 0
         self._look = LONGEST_LOOK
         self._next_look = 0.0
@@ -47,15 +47,17 @@ class Threads:
         number for the next step."""
         if self.most == 1:
             return 1
-        slowness = self._compare((writing > 0, cells // 2048), seconds / (writing + reading + FIXED_ROWS))
+        kind = (writing > 0, cells // 2048)
+        cost = seconds / (writing + reading + FIXED_ROWS)
+        best = self._best[kind] = min(self._best.get(kind, cost) * FADING, cost)
         if self._before is not None:
-            self._judge(slowness, now)
+            self._judge(kind, cost, now)
             return self.now
-        known = self._slowness.get(self.now, slowness)
-        self._slowness[self.now] = known + WEIGHT * (slowness - known)
-        self._slow = self._slow + 1 if slowness > SLOW else 0
+        known = self._cost.get((self.now, kind), cost)
+        self._cost[self.now, kind] = known + WEIGHT * (cost - known)
+        self._slow = self._slow + 1 if cost > SLOW * best else 0
         if self.now == self.most:
-            self._look_below(slowness, now)
+            self._look_below(now, very_slow=cost > VERY_SLOW * best)
         elif now >= self._next_look:
             self._look_above(now)
         return self.now
@@ -63,21 +65,14 @@ class Threads:
     def collapsed(self, now: float) -> int:
         """A step with `self.now` threads took so long that it was given up. Returns the number for the
         next step."""
-        self._slowness[self.now] = 2 * VERY_SLOW
         self._before, self._slow = None, 0
         self._next_look = now + FIRST_LOOK
         self.now = max(1, self.now - 1)
         return self.now
 
-    def _compare(self, kind: tuple[bool, int], cost: float) -> float:
-        best = min(self._best.get(kind, cost) * FADING, cost)
-        self._best[kind] = best
-        return cost / best
-
-    def _look_below(self, slowness: float, now: float) -> None:
+    def _look_below(self, now: float, *, very_slow: bool) -> None:
         self._next_look = self._next_look or now + self._look
-        if self._slow >= PATIENCE or slowness > VERY_SLOW or now >= self._next_look:
-            self._slowness[self.now] = max(self._slowness[self.now], slowness)
+        if very_slow or self._slow >= PATIENCE or now >= self._next_look:
             self._try(self.now - 1)
 
     def _look_above(self, now: float) -> None:
@@ -90,13 +85,13 @@ class Threads:
         self._before, self._slow = self.now, 0
         self.now = threads
 
-    def _judge(self, slowness: float, now: float) -> None:
+    def _judge(self, kind: tuple[bool, int], cost: float, now: float) -> None:
         """Stay with the number that was tried, or go back and wait longer before the next try."""
         before, self._before = self._before, None
         if before is None:
             return
-        if slowness < BETTER * self._slowness[before]:
-            self._slowness[self.now] = slowness
+        if cost < BETTER * self._cost.get((before, kind), cost):
+            self._cost[self.now, kind] = cost
             self._look = FIRST_LOOK
         else:
             self.now = before
