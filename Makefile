@@ -13,7 +13,7 @@ GPU_FLAG := $(if $(filter 1,$(GPU)),--gpu)
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/.*' 2>/dev/null)
 
 .PHONY: help setup run dev test test-setup lint format bench-start bench-attribution bench-retrieval bench-engine \
-	pins clean FORCE
+	soak-engine pins clean FORCE
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -49,6 +49,9 @@ bench-retrieval: setup ## nDCG@10 of a labelled collection (ARGS=FOLDER, in the 
 
 bench-engine: setup .make/test ## the engine beside llama.cpp's own server, 20 minutes (ARGS="--quick": a few)
 	@$(BIN)/python -m benchmarks.engine.run $(ARGS)
+
+soak-engine: setup ## ten minutes with fifty clients that come, go, cancel and stall
+	@$(BIN)/python -m benchmarks.engine.soak $(ARGS)
 
 pins: .make/preflight ## write constraints.txt anew, with the newest versions that pyproject.toml allows
 	@sh $(SETUP)/pins.sh "$$(cat .make/preflight)"

@@ -30,9 +30,14 @@ def describe(model: Path, threads: int) -> dict[str, object]:
         "machine": f"{name}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
         "model": model.name,
         "threads": threads,
-        "load_average": [round(value, 2) for value in os.getloadavg()],
+        "load_average": load(),
         "versions": {name: version(name) for name in ("llama_cpp_python", "xllamacpp")},
     }
+
+
+def load() -> list[float]:
+    """Load averages of 1, 5 and 15 minutes; empty where the system has none."""
+    return [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else []
 
 
 @dataclass

@@ -19,13 +19,15 @@ from benchmarks.engine.prompts import Message
 from benchmarks.engine.servers import Server
 
 CHAT = "/v1/chat/completions"
+PLAIN = "/v1/completions"
 NEW_TOKENS = 64
 
 
 @dataclass(frozen=True)
 class Answer:
     """One answer as its reader had it. Times are seconds of `time.perf_counter`; `arrivals` has the text
-    of each event and when it came; `usage` is the server's own count, empty when the answer was cut."""
+    of each event and when it came; `usage` is the server's own count, empty when the answer was cut;
+    `after_end`: something followed the line that says that the stream is over."""
 
     asked: float
     status: int
@@ -33,7 +35,8 @@ class Answer:
     usage: dict[str, Any]
     error: dict[str, Any] | None
     finished: bool
-    body: bytes = b""
+    body: bytes
+    after_end: bool
 
     @property
     def text(self) -> str:
@@ -109,7 +112,14 @@ class Asking(asyncio.Protocol):
         """What has come until now."""
         found = _events(self._received)
         return Answer(
-            self._asked, found.status, tuple(found.arrivals), found.usage, found.error, found.done, found.body
+            asked=self._asked,
+            status=found.status,
+            arrivals=tuple(found.arrivals),
+            usage=found.usage,
+            error=found.error,
+            finished=found.done,
+            body=found.body,
+            after_end=found.after_end,
         )
 
     def close(self) -> None:
@@ -119,8 +129,13 @@ class Asking(asyncio.Protocol):
 
     def stall(self) -> None:
         """Stop reading."""
-        if self._transport:
+        if self._transport and not self._transport.is_closing():
             self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Read again."""
+        if self._transport and not self._transport.is_closing():
+            self._transport.resume_reading()
 
 
 async def start(server: Server, body: dict[str, Any], path: str = CHAT) -> Asking:
@@ -130,6 +145,12 @@ async def start(server: Server, body: dict[str, Any], path: str = CHAT) -> Askin
     lines += [f"{name}: {value}" for name, value in server.headers.items()]
     lines += ["Content-Type: application/json", f"Content-Length: {len(content)}", "", ""]
     return await _connect(server, "\r\n".join(lines).encode() + content)
+
+
+async def post(server: Server, body: dict[str, Any], path: str = CHAT) -> tuple[int, Any]:
+    """Status and JSON of an answer that is not streamed."""
+    answer = await (await start(server, body, path)).end()
+    return answer.status, json.loads(answer.body or b"null")
 
 
 async def get(server: Server, path: str) -> Any:
@@ -188,6 +209,7 @@ class _Found:
     error: dict[str, Any] | None
     done: bool
     body: bytes
+    after_end: bool = False
 
 
 def _events(received: Sequence[tuple[float, bytes]]) -> _Found:
@@ -242,6 +264,7 @@ def _event(found: _Found, at: float, event: bytes) -> None:
     """Read one server-sent event. `event: queue` and the like bring no text."""
     lines = event.split(b"\n")
     data = b"".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
+    found.after_end |= found.done
     if data == b"[DONE]":
         found.done = True
         return

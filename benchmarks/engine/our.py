@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,19 +20,19 @@ WORKER = [sys.executable, "-P", "-m", "petra.inference.worker"]
 
 @contextmanager
 def serve(
-    model: Path, *, parallel: int, context: int, threads: int, calibration: Path | None = None
+    model: Path, *, parallel: int, context: int, threads: int, extra: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """A chat worker until the block ends. `calibration` is where it keeps what its probe found."""
+    """A chat worker until the block ends. `extra` are further arguments."""
     port, token = free_port(), secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="petra-bench-") as folder:
         token_file = Path(folder) / "token"
         token_file.write_text(token, encoding="utf-8")
         command = [*WORKER, "chat", "--listen", f"127.0.0.1:{port}", "--token-file", str(token_file)]
         command += ["--model", str(model), "--threads", str(threads), "--supervised"]
-        command += ["--context", str(max(context, 4096)), "--queue", "256"]
-        wanted = {"--parallel": str(parallel), "--calibration": str(calibration or "")}
+        command += ["--context", str(max(context, 4096))]
+        wanted = {"--parallel": str(parallel), "--queue": "256", **(extra or {})}
         for name, value in wanted.items():
-            if value and name in options():
+            if name in options():
                 command += [name, value]
         with process(command, environment(os.environ)) as pid:
             yield Server("petra", port, pid, {"Authorization": f"Bearer {token}"})

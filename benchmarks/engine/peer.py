@@ -37,7 +37,7 @@ def serve(model: Path, setting: Setting, *, parallel: int, context: int, threads
     options = {"parallel": parallel, "context": context, "threads": threads, **asdict(setting)}
     command = [sys.executable, "-m", "benchmarks.engine.peer", str(model), str(port), json.dumps(options)]
     with process(command) as pid:
-        yield Server(f"llama.cpp ({setting})", port, pid)
+        yield Server(f"llama.cpp ({setting})", port, pid, cells=parallel * context)
 
 
 def main() -> None:

@@ -17,12 +17,14 @@ START_S = 120.0
 
 @dataclass(frozen=True)
 class Server:
-    """Where to ask, and the process that answers."""
+    """Where to ask, and the process that answers. `cells`: tokens its KV cache has room for, None where
+    its /health says so."""
 
     name: str
     port: int
     pid: int
     headers: Mapping[str, str] = field(default_factory=dict)
+    cells: int | None = None
 
 
 def free_port() -> int:
