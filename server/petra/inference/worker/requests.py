@@ -10,6 +10,7 @@ from typing import Any
 from petra.errors import BadRequest
 from petra.inference.worker.engine import Generation, Message, Sampling
 from petra.inference.worker.fields import Fields, number
+from petra.inference.worker.llamacpp.grammar import from_schema
 
 ROLES: Mapping[str, Any] = {
     "system": "system",
@@ -205,9 +206,6 @@ def _grammar(fields: Fields) -> str | None:
         return given
     if not isinstance(schemas[0], dict):
         raise BadRequest("A JSON schema has to be an object")
-    # llama.cpp comes with it: not for a worker that only embeds.
-    from petra.inference.worker.llamacpp.grammar import from_schema
-
     return from_schema(schemas[0])
 
 
