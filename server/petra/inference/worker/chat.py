@@ -1,99 +1,184 @@
-"""The chat engine: one request at a time, first come first served, cancelled between steps.
+"""The chat engine: one model, many answers at once.
 
-The model belongs to one thread. The event loop holds the queue, tokenises on a second thread, and gets
-events back through `call_soon_threadsafe`. Between two steps of at most a quarter of a second the thread
-looks whether its reader has gone; so a cancel frees the CPU in the middle of a long prompt, too.
+The batcher and the model belong to one thread. The event loop tokenises on a second one, queues, and
+gets the events of each step in one call. A cancel is seen between two steps, and interrupts the step
+under way when nobody else takes part in it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
-from petra.errors import Busy, ModelUnavailable, PetraError, TooLarge
-from petra.inference.worker.engine import Ended, Event, Generation, Piece, Stopped, Waiting
-from petra.inference.worker.llama import BATCH, LlamaModel
+from petra.errors import BadRequest, Busy, ModelUnavailable, PetraError, TooLarge
+from petra.inference.worker.batcher import Batcher, Options, Work
+from petra.inference.worker.decoder import Row
+from petra.inference.worker.engine import Ended, Event, Generation, Sampling, Waiting
+from petra.inference.worker.idle import IdleCores
+from petra.inference.worker.llamacpp.context import ContextOptions, LlamaContext
+from petra.inference.worker.llamacpp.model import LlamaModel
+from petra.inference.worker.metrics import WorkerMetrics
+from petra.inference.worker.options import EngineOptions
 from petra.inference.worker.template import CHATML, TRANSCRIPT, ChatTemplate, Prompt
-from petra.inference.worker.text import Writer
+from petra.inference.worker.ticket import Answer, Ticket, Vocabulary
 
-STEP_SECONDS = 0.25
-LEAST_STEP = 16
-WEIGHT = 0.2  # of the newest measurement in a moving average
+# Room that an answer without max_tokens is certain to have; it gets more where there is more.
+RESERVE = 512
+# Sequences beyond those of the answers: pinned beginnings, and histories that wait in the cache.
+SPARE_SEQUENCES = 12
+WATCH_SECONDS = 0.2
+TELL_SECONDS = 0.25  # between two reports of the place in the queue
+WEIGHT = 0.2
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Caps on one worker: requests that wait, tokens and seconds of one answer."""
+class Calibration:
+    """How a model runs best here."""
 
-    queue: int = 64
-    tokens: int = 4096
-    seconds: float = 600.0
+    flash_attention: bool
+    unified: bool
+    threads: int
+    prefill_rate: float
 
 
-@dataclass(eq=False)
-class _Ticket:
-    """A request in the queue or under way."""
-
-    request: Generation
-    prompt: Prompt
-    most: int
-    events: asyncio.Queue[Event | PetraError] = field(default_factory=asyncio.Queue)
-    gone: threading.Event = field(default_factory=threading.Event)
-    started: float = 0.0
+def calibrate(
+    model: LlamaModel,
+    *,
+    threads: int,
+    cells: int,
+    sequences: int,
+    flash_attention: bool | None,
+    unified: bool | None,
+    cache: Path | None,
+) -> Calibration:
+    """Prove the model with one step."""
+    options = ContextOptions(256, 256, 1, threads=max(threads, 1), flash_attention=bool(flash_attention))
+    context = LlamaContext(model, options)
+    begun = time.perf_counter()
+    context.decode([Row(token, token, 0, token == 63) for token in range(64)])
+    rate = 64 / (time.perf_counter() - begun)
+    context.close()
+    return Calibration(bool(flash_attention), unified is not False, max(threads, 1), rate)
 
 
 class LlamaEngine:
-    """`ChatEngine` over one LlamaModel."""
+    """`ChatEngine` over one model. Use `load`."""
 
     def __init__(
         self,
         name: str,
         model: LlamaModel,
-        *,
-        limits: Limits,
-        prefill_rate: float,
-        degraded: str | None = None,
+        context: LlamaContext,
+        options: EngineOptions,
+        calibration: Calibration,
+        metrics: WorkerMetrics,
     ) -> None:
         self.name = name
-        self.context = model.context
-        self.infill = False
-        self.adapters: tuple[str, ...] = ()
+        self.context = context.context
+        self.infill = model.fim is not None
+        self.adapters = tuple(options.adapters)
         self._model = model
+        self._decoder = context
+        self._limits = options.limits
+        self._degraded = None if options.extra_bufts else "Weights are not repacked for this CPU"
+        self._calibration = calibration
+        self._metrics = metrics
         self._template = _template(model)
-        self._limits = limits
-        self._degraded = degraded
-        self._prefill_rate = prefill_rate
-        self._decode_rate = 0.0
-        self._request_seconds = 0.0
-        self._served = 0
-        self._waiting: deque[_Ticket] = deque()
-        self._current: _Ticket | None = None
+        self._vocabulary = Vocabulary(model.piece, model.ends)
+        self._batcher = Batcher(
+            context,
+            Options(
+                places=options.limits.places,
+                per_person=options.limits.per_person,
+                step_seconds=options.step_seconds,
+                park_bytes=options.park_bytes,
+                threads=calibration.threads,
+                reading_rate=calibration.prefill_rate,
+            ),
+            stepped=self._stepped,
+            idle_cores=IdleCores(),
+        )
+        self._inbox: queue.SimpleQueue[list[Work] | None] = queue.SimpleQueue()
+        self._open: set[Ticket] = set()  # the event loop's
+        self._serving: set[Ticket] = set()  # the generating thread's
+        self._written: dict[Ticket, int] = {}
+        self._told = 0.0
         self._preparing = 0
+        self._served = 0
         self._progress = time.monotonic()
-        self._held: list[int] = []
-        self._held_by: str | None = None
-        self._generator = ThreadPoolExecutor(1, "generate")
+        self._answer_seconds = 0.0
+        self._step_seconds = 0.0
+        self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watcher: asyncio.Task[None] | None = None
         self._tokenizer = ThreadPoolExecutor(1, "tokenize")
+        self._thread = threading.Thread(target=self._run, name="generate", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def load(
+        cls, name: str, path: Path, options: EngineOptions, metrics: WorkerMetrics | None = None
+    ) -> LlamaEngine:
+        """Load a GGUF file, prove it and measure how it runs best. Blocks for seconds.
+
+        Raises ModelFileError, or ModelUnavailable where the memory is too small.
+        """
+        model = LlamaModel(path, extra_bufts=options.extra_bufts)
+        sequences = options.limits.places + SPARE_SEQUENCES
+        found = calibrate(
+            model,
+            threads=options.threads,
+            cells=options.room,
+            sequences=sequences,
+            flash_attention=options.flash_attention,
+            unified=options.unified,
+            cache=options.calibration,
+        )
+        context = LlamaContext(
+            model,
+            ContextOptions(
+                cells=options.room,
+                context=options.context,
+                sequences=sequences,
+                threads=found.threads,
+                flash_attention=found.flash_attention,
+                unified=found.unified,
+            ),
+            adapters=options.adapters,
+        )
+        return cls(name, model, context, options, found, metrics or WorkerMetrics(name))
 
     def health(self) -> dict[str, Any]:
-        """Values for `/health`."""
-        busy = self._current is not None or self._preparing > 0
+        """Values for `/health`. `progress_age_s` is how long the model has been at one step."""
+        batcher = self._batcher
+        busy = bool(self._open) or self._preparing > 0
         return {
             "context": self.context,
-            "prefill_tokens_per_s": round(self._prefill_rate, 1),
-            "decode_tokens_per_s": round(self._decode_rate, 1),
+            "prefill_tokens_per_s": round(batcher.cost.reading_rate, 1),
             "busy": busy,
-            "queued": len(self._waiting),
+            "queued": len(batcher.waiting),
+            "active": len(batcher.slots),
+            "places": self._limits.places,
             "served": self._served,
             "progress_age_s": round(time.monotonic() - self._progress, 3) if busy else 0.0,
             "degraded": self._degraded,
+            "threads": batcher.threads.now,
+            "kv_cells": self._decoder.cells,
+            "kv_cells_used": batcher.cache.used,
+            "kv_unified": self._decoder.unified,
+            "parked": batcher.cache.parked,
+            "parked_bytes": batcher.cache.parked_bytes,
+            "flash_attention": self._calibration.flash_attention,
+            "public_prefix": True,
+            "infill": self.infill,
         }
 
     async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -102,42 +187,63 @@ class LlamaEngine:
 
     async def generate(self, request: Generation) -> AsyncGenerator[Event]:
         """See ChatEngine."""
-        if len(self._waiting) >= self._limits.queue:
-            raise Busy(
-                "The model's queue is full",
-                cause=f"{len(self._waiting)} requests are waiting",
-                remedy="Ask again in a moment",
-            )
-        prompt = await self._prepare(lambda: self._prompt(request))
-        ticket = _Ticket(request, prompt, self._room(prompt, request.max_tokens))
-        self._waiting.append(ticket)
-        self._advance()
         try:
-            while True:
+            self._refuse_when_full(request)
+            ticket, works = await self._prepare(lambda: self._works(request))
+        except PetraError as error:
+            self._metrics.refused(error.code)
+            raise
+        self._watch()
+        self._open.add(ticket)
+        self._inbox.put(works)
+        ended = False
+        try:
+            while not ended:
                 event = await ticket.events.get()
+                ended = isinstance(event, Ended | PetraError)
                 if isinstance(event, PetraError):
                     raise event
                 yield event
-                if isinstance(event, Ended):
-                    return
         finally:
-            ticket.gone.set()
-            if ticket in self._waiting:
-                self._waiting.remove(ticket)
-                self._tell_positions()
+            if not ended:
+                self._metrics.cancelled()
+            self._leave(ticket)
 
     async def close(self) -> None:
-        """Cancel what is under way, wait for it, and free the model."""
-        for ticket in [*self._waiting, *([self._current] if self._current else [])]:
-            ticket.gone.set()
-        self._waiting.clear()
-        await asyncio.to_thread(self._generator.shutdown)
+        """Cancel what is under way, wait for the thread, and free the model."""
+        self._closing = True
+        if self._watcher:
+            self._watcher.cancel()
+        for ticket in self._open:
+            ticket.gone = True
+        self._decoder.interrupt(True)
+        self._inbox.put(None)
+        await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._tokenizer.shutdown)
+        self._decoder.close()
         self._model.close()
+
+    # -- in the event loop
+
+    def _refuse_when_full(self, request: Generation) -> None:
+        waiting = sum(ticket.admitted is None for ticket in self._open)
+        mine = sum(ticket.admitted is None for ticket in self._open if ticket.request.user == request.user)
+        if waiting >= self._limits.queue:
+            raise Busy(
+                "The model's queue is full",
+                cause=f"{waiting} requests are waiting",
+                remedy="Ask again in a moment",
+            )
+        if request.user is not None and mine >= self._limits.queue_per_person:
+            raise Busy(
+                "Too many of your questions are waiting",
+                cause=f"There are {mine}, and one person may have {self._limits.queue_per_person}",
+                remedy="Wait for an answer, or cancel one",
+            )
 
     async def _prepare(self, work: Callable[[], T]) -> T:
         """Tokenising and templates run beside the generation, but the heartbeat watches them as well."""
-        if not self._preparing and self._current is None:
+        if not self._preparing and not self._open:
             self._progress = time.monotonic()
         self._preparing += 1
         try:
@@ -146,15 +252,76 @@ class LlamaEngine:
             self._preparing -= 1
             self._progress = time.monotonic()
 
-    def _prompt(self, request: Generation) -> Prompt:
-        if request.prompt is None:
-            return self._template.apply(request.messages)
-        tokens = self._model.tokenize(request.prompt)
-        first = [] if self._model.bos is None else [self._model.bos]
-        return Prompt([*first, *tokens] or self._model.tokenize("\n"), len(first))
+    def _leave(self, ticket: Ticket) -> None:
+        """Nobody reads this request any more. Interrupt the step when it is the only one in it."""
+        ticket.gone = True
+        self._open.discard(ticket)
+        self._served += 1
+        computing = self._batcher.computing
+        if computing and all(work.listener.gone for work in computing):
+            self._decoder.interrupt(True)
 
-    def _room(self, prompt: Prompt, asked: int | None) -> int:
-        """How many tokens the answer may have. Raises TooLarge when there is no room for even one."""
+    def _deliver(self, outgoing: list[tuple[Ticket, list[Event | PetraError]]]) -> None:
+        for ticket, events in outgoing:
+            for event in events:
+                ticket.events.put_nowait(event)
+
+    def _watch(self) -> None:
+        """Look now and then whether the step under way should be given up."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._watcher = self._loop.create_task(self._look_for_overdue())
+
+    async def _look_for_overdue(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if time.monotonic() > self._batcher.overdue_at:
+                self._decoder.interrupt(True)
+
+    # -- in the tokenising thread
+
+    def _works(self, request: Generation) -> tuple[Ticket, list[Work]]:
+        """The answers to write for a request. Raises TooLarge or BadRequest."""
+        if request.adapter is not None and request.adapter not in self.adapters:
+            raise BadRequest(f"The model {self.name} has no adapter {request.adapter}")
+        prompt = self._prompt(request)
+        most = self._room(prompt, request)
+        ticket = Ticket(request, len(prompt.tokens), self._metrics, running=request.n)
+        return ticket, [
+            Work(
+                prompt.tokens,
+                self._decoder.sampler(_sampling(request, index), prompt.tokens),
+                Answer(ticket, index, self._vocabulary),
+                most,
+                owner=request.user,
+                public=prompt.public,
+                adapter=request.adapter,
+                reserve=min(most, request.max_tokens or RESERVE),
+                reuse=request.cache_prompt,
+                seconds=self._limits.seconds,
+            )
+            for index in range(request.n)
+        ]
+
+    def _prompt(self, request: Generation) -> Prompt:
+        first = [] if self._model.bos is None else [self._model.bos]
+        if request.prompt is None:
+            return self._template.apply(request.messages, request.public_messages)
+        tokens = self._model.tokenize(request.prompt)
+        if request.suffix is None:
+            return Prompt([*first, *tokens] or self._model.tokenize("\n"), 0)
+        if self._model.fim is None:
+            raise BadRequest(
+                f"The model {self.name} cannot fill in the middle",
+                cause="Its file names no tokens for it",
+                remedy="Leave suffix out, or choose a model that was trained for it, such as Qwen2.5-Coder",
+            )
+        prefix, suffix, middle = self._model.fim
+        behind = self._model.tokenize(request.suffix)
+        return Prompt([*first, prefix, *tokens, suffix, *behind, middle], 0)
+
+    def _room(self, prompt: Prompt, request: Generation) -> int:
+        """How many tokens an answer may have. Raises TooLarge when there is no room for even one."""
         room = self.context - len(prompt.tokens)
         if room < 1:
             raise TooLarge(
@@ -162,113 +329,111 @@ class LlamaEngine:
                 cause=f"It has {len(prompt.tokens)}, and the model reads {self.context}, the answer included",
                 remedy="Ask a shorter question, select less, or choose a model with a longer context",
             )
-        return min(room, self._limits.tokens, asked or self._limits.tokens)
+        return min(room, self._limits.tokens, request.max_tokens or self._limits.tokens)
 
-    def _advance(self) -> None:
-        """Start the next request when the thread is free, and tell the others where they stand."""
-        if self._current is None and self._waiting:
-            ticket = self._waiting.popleft()
-            self._current = ticket
-            ticket.started = self._progress = time.monotonic()
-            loop = asyncio.get_running_loop()
-            running = loop.run_in_executor(self._generator, self._run, ticket, loop)
-            running.add_done_callback(lambda _: self._done(ticket))
-        self._tell_positions()
+    # -- in the generating thread
 
-    def _done(self, ticket: _Ticket) -> None:
-        seconds = time.monotonic() - ticket.started
-        self._request_seconds += WEIGHT * (seconds - self._request_seconds) if self._served else seconds
-        self._served += 1
-        self._current = None
-        self._advance()
+    def _run(self) -> None:
+        while not self._closing:
+            self._receive()
+            if self._closing:
+                break
+            try:
+                self._batcher.step()
+            except Exception as error:  # this thread must go on, whatever happens
+                self._batcher.fail_all(
+                    ModelUnavailable("The model failed on this request", cause=type(error).__name__)
+                )
+            self._progress = time.monotonic()
+            self._tell_positions()
+            self._hand_over()
+
+    def _receive(self) -> None:
+        """Take in new requests; wait for one when there is nothing to do."""
+        block = self._batcher.idle
+        while True:
+            try:
+                works = self._inbox.get(block)
+            except queue.Empty:
+                return
+            if works is None:
+                return
+            self._progress = time.monotonic()
+            for work in works:
+                self._batcher.submit(work)
+                self._serving.add(_ticket(work))
+            block = False
+
+    def _hand_over(self) -> None:
+        """Give the events of this step to their readers, in one call for all."""
+        outgoing = []
+        written = 0
+        for ticket in list(self._serving):
+            written += ticket.written - self._written.get(ticket, 0)
+            self._written[ticket] = ticket.written
+            if ticket.ready:
+                outgoing.append((ticket, ticket.ready))
+                ticket.ready = []
+            if ticket.gone or not ticket.running:
+                self._forget(ticket)
+        self._measure(written)
+        if outgoing and self._loop and not self._closing:
+            self._loop.call_soon_threadsafe(self._deliver, outgoing)
+
+    def _forget(self, ticket: Ticket) -> None:
+        self._serving.remove(ticket)
+        del self._written[ticket]
+        if ticket.admitted and not ticket.gone:
+            seconds = time.monotonic() - ticket.admitted
+            known = self._answer_seconds or seconds
+            self._answer_seconds = known + WEIGHT * (seconds - known)
+
+    def _measure(self, written: int) -> None:
+        batcher = self._batcher
+        self._metrics.load(len(batcher.waiting), len(batcher.slots))
+        self._metrics.cache(batcher.cache.used, self._decoder.cells)
+        self._metrics.parked(batcher.cache.parked_bytes)
+        if self._step_seconds:
+            self._metrics.step(self._step_seconds, written)
+        self._step_seconds = 0.0
+
+    def _stepped(self, seconds: float) -> None:
+        self._step_seconds = seconds
 
     def _tell_positions(self) -> None:
-        current = self._current
-        running = time.monotonic() - current.started if current else 0.0
-        for position, ticket in enumerate(self._waiting):
-            wait = (position + 1) * self._request_seconds - running if self._served else None
-            ticket.events.put_nowait(Waiting(position, None if wait is None else round(max(wait, 0.0), 1)))
+        """Tell those who wait where they stand, when that has changed."""
+        now = time.monotonic()
+        if not self._batcher.waiting or now - self._told < TELL_SECONDS:
+            return
+        self._told = now
+        position = 0
+        seen: set[Ticket] = set()
+        for work in self._batcher.in_turn():
+            ticket = _ticket(work)
+            if ticket in seen or ticket.admitted is not None:
+                continue
+            seen.add(ticket)
+            if ticket.place != position:
+                ticket.place = position
+                ticket.ready.append(Waiting(position, self._estimate(position)))
+            position += 1
 
-    def _run(self, ticket: _Ticket, loop: asyncio.AbstractEventLoop) -> None:
-        """In the generation thread: prefill, then token by token."""
+    def _estimate(self, position: int) -> float | None:
+        """Seconds until the turn of a place in the queue, None before anything was measured."""
+        if not self._answer_seconds:
+            return None
+        return round((position + 1) * self._answer_seconds / max(len(self._batcher.slots), 1), 1)
 
-        def send(event: Event | PetraError) -> None:
-            if not ticket.gone.is_set():
-                loop.call_soon_threadsafe(ticket.events.put_nowait, event)
 
-        try:
-            reused = self._prefill(ticket)
-            if reused is not None:
-                self._write(ticket, reused, send)
-        except PetraError as error:
-            self._held = []
-            send(error)
-        except Exception as error:  # this thread must answer, whatever happens
-            self._held = []
-            self._model.keep(0)
-            send(ModelUnavailable("The model failed on this request", cause=type(error).__name__))
+def _ticket(work: Work) -> Ticket:
+    assert isinstance(work.listener, Answer)  # noqa: S101  # all work here was made by _works
+    return work.listener.ticket
 
-    def _prefill(self, ticket: _Ticket) -> int | None:
-        """Read the prompt. Returns how much of it was still there, None when the reader has gone."""
-        tokens = ticket.prompt.tokens
-        shared = min(_common(self._held, tokens), len(tokens) - 1)
-        if ticket.request.user != self._held_by:
-            # What one person's prompt shares with another's must not show in its speed.
-            shared = min(shared, ticket.prompt.public)
-        shared = self._model.keep(shared)
-        del self._held[shared:]
-        self._held_by = ticket.request.user
-        position = shared
-        while position < len(tokens):
-            if ticket.gone.is_set():
-                return None
-            size = max(LEAST_STEP, min(BATCH, int(self._prefill_rate * STEP_SECONDS)))
-            chunk = tokens[position : position + size]
-            started = time.perf_counter()
-            self._model.decode(chunk)
-            seconds = time.perf_counter() - started
-            if len(chunk) >= LEAST_STEP:
-                self._prefill_rate += WEIGHT * (len(chunk) / seconds - self._prefill_rate)
-            self._held += chunk
-            position += len(chunk)
-            self._progress = time.monotonic()
-        return shared
 
-    def _write(self, ticket: _Ticket, reused: int, send: Callable[[Event], None]) -> None:
-        writer = Writer(ticket.request.stop)
-        sampler = self._model.sampler(ticket.request.sampling)
-        prompt_tokens, written = len(ticket.prompt.tokens), 0
-        deadline = ticket.started + self._limits.seconds
-        begun = time.perf_counter()
-        try:
-            while not ticket.gone.is_set():
-                token = sampler.sample()
-                if self._model.ends(token):
-                    reason: Any = "stop"
-                    break
-                written += 1
-                if text := writer.feed(self._model.piece(token)):
-                    send(Piece(text))
-                if writer.stopped:
-                    reason = "stop"
-                    break
-                if written >= ticket.most or time.monotonic() > deadline:
-                    reason = "length"
-                    break
-                self._model.decode([token])
-                self._held.append(token)
-                self._progress = time.monotonic()
-            else:
-                return
-        finally:
-            sampler.close()
-        if written > 1:
-            rate = written / (time.perf_counter() - begun)
-            self._decode_rate += WEIGHT * (rate - self._decode_rate) if self._decode_rate else rate
-        if text := writer.finish():
-            send(Piece(text))
-        send(Stopped(reason))
-        send(Ended(prompt_tokens, written, reused))
+def _sampling(request: Generation, index: int) -> Sampling:
+    """Answers to one request with a seed differ from each other, and are the same the next time."""
+    seed = request.sampling.seed
+    return request.sampling if seed is None else replace(request.sampling, seed=seed + index)
 
 
 def _template(model: LlamaModel) -> ChatTemplate:
@@ -282,9 +447,3 @@ def _template(model: LlamaModel) -> ChatTemplate:
         eos=model.special_text(end=True),
         bos_token=model.bos,
     )
-
-
-def _common(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many tokens both begin with."""
-    length = min(len(a), len(b))
-    return next((i for i in range(length) if a[i] != b[i]), length)

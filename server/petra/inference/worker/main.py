@@ -130,19 +130,9 @@ def _chat_models(args: argparse.Namespace, collectors: Collectors) -> Registry:
 
 
 def _load(model: arguments.ModelFile, options: EngineOptions, metrics: WorkerMetrics) -> ChatEngine:
-    from petra.inference.worker.chat import Limits, LlamaEngine
-    from petra.inference.worker.llama import LlamaModel
+    from petra.inference.worker.chat import LlamaEngine
 
-    loaded = LlamaModel(
-        model.path, context=options.context, threads=options.threads, extra_bufts=options.extra_bufts
-    )
-    return LlamaEngine(
-        model.name,
-        loaded,
-        limits=Limits(options.limits.queue, options.limits.tokens, options.limits.seconds),
-        prefill_rate=loaded.measure(),
-        degraded=None if options.extra_bufts else "Weights are not repacked for this CPU",
-    )
+    return LlamaEngine.load(model.name, model.path, options, metrics)
 
 
 def _embedder(args: argparse.Namespace) -> Embedder:
