@@ -185,12 +185,23 @@ def worker_specs(settings: Settings) -> list[WorkerSpec]:
             "chat",
             "chat",
             settings.model_path,
-            args=("--threads", str(settings.chat_threads), "--context", str(settings.context_tokens)),
+            args=_chat_arguments(settings),
             token=_revealed(settings.model_token),
         ),
         WorkerSpec("embed", "embed", settings.embedding_model),
         WorkerSpec("embed-bulk", "embed", settings.embedding_model, idle_class=True, on_demand=True),
     ]
+
+
+def _chat_arguments(settings: Settings) -> tuple[str, ...]:
+    values = {
+        "--threads": settings.chat_threads,
+        "--context": settings.context_tokens,
+        "--parallel": settings.answers_at_once,
+        "--kv-tokens": settings.chat_cache_tokens,
+        "--calibration": settings.data_dir / "calibration.json",
+    }
+    return tuple(str(part) for pair in values.items() for part in pair)
 
 
 def _default_models(settings: Settings) -> list[str]:

@@ -85,6 +85,16 @@ class Settings(BaseSettings):
         le=1 << 20,
         description="Context of the chat model, at most what it was trained for.",
     )
+    chat_answers: int = Field(
+        0, ge=0, le=200, description="Answers that the chat model writes at once; 0: 4, with MODE=prod 32."
+    )
+    chat_cache_tokens: int = Field(
+        0,
+        ge=0,
+        le=1 << 24,
+        description="Tokens that the chat model keeps in its cache for all answers together; 0: "
+        "CONTEXT_TOKENS and 1024 for each further answer.",
+    )
     max_answer_tokens: int = Field(512, ge=1, le=32768, description="Longest answer, in the model's tokens.")
     answer_timeout: float = Field(300.0, gt=0, description="Longest time for one answer, in seconds.")
     first_token_target: float = Field(
@@ -177,6 +187,11 @@ class Settings(BaseSettings):
     def indexes(self) -> Path:
         """Folder of the search indexes."""
         return self.faiss_index_dir or self.data_dir / "indexes"
+
+    @property
+    def answers_at_once(self) -> int:
+        """Answers that the chat model writes at once."""
+        return self.chat_answers or (32 if self.mode == "prod" else 4)
 
     @property
     def database(self) -> str:
