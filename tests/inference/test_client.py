@@ -9,10 +9,12 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from petra.errors import Busy, ModelUnavailable, TooLarge
 from petra.inference import failures, installed
 from petra.inference.client import ChatMessage, ModelEndpoint
+from tests.inference.scripted import Scripted, application, served
 from tests.inference.workers import CHAT, PARIS, STORY, models, said
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +60,7 @@ async def test_llama_server_is_probed(llama: ModelEndpoint) -> None:
     able = await llama.capabilities()
     assert able.tokenize and not able.tokenize_many and able.metrics and able.context == 2048
     assert not able.rerank and not able.infill and able.prefill_tokens_per_s is None
+    assert not able.public_prefix
     assert len(await llama.models()) == 1
 
 
@@ -81,6 +84,49 @@ async def test_the_stub_quotes_the_first_passage(stub: ModelEndpoint) -> None:
     assert text == "A fox is red. [1]" and end.reason == "stop"
     vectors = await stub.embed(["a red fox", "the fox is red", "tomatoes"])
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+
+
+async def test_what_a_worker_says_of_itself_counts() -> None:
+    engine = Scripted()
+    async with served(engine) as address:
+        for infill in (True, False):
+            engine.infill = infill
+            endpoint = ModelEndpoint(address)
+            able = await endpoint.capabilities()
+            assert able.infill is infill and able.public_prefix and not able.rerank
+            assert able.metrics and able.tokenize_many and able.context == 2048
+            await endpoint.close()
+
+
+async def test_what_is_public_is_said_to_who_understands_it() -> None:
+    engine = Scripted()
+    async with served(engine) as address:
+        endpoint = ModelEndpoint(address)
+        await said(endpoint, PARIS, public_messages=1, user="ann")
+        await said(endpoint, PARIS)
+        await endpoint.close()
+    assert [request.public_messages for request in engine.requests] == [1, 0]
+
+
+async def test_what_is_public_is_not_said_to_other_servers() -> None:
+    bodies = []
+
+    async def answer(request: web.Request) -> web.Response:
+        bodies.append(await request.json())
+        return web.Response(
+            text='data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+        )
+
+    def other() -> web.Application:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", answer)
+        return app
+
+    async with application(other) as address:
+        endpoint = ModelEndpoint(address)
+        await said(endpoint, PARIS, public_messages=1)
+        await endpoint.close()
+    assert "public_messages" not in bodies[0]
 
 
 async def test_no_endpoint_at_all(tmp_path: Path) -> None:
