@@ -33,6 +33,8 @@ class Writer:
     def _take(self, new: str) -> str:
         if self.stopped:
             return ""
+        if not self._stops:
+            return new
         text = self._held + new
         found = [at for at in (text.find(stop) for stop in self._stops) if at >= 0]
         if found:
@@ -45,7 +47,9 @@ class Writer:
 
 def _overlap(text: str, stop: str) -> int:
     """The length of the longest end of `text` that is a beginning of `stop`."""
-    for length in range(min(len(text), len(stop) - 1), 0, -1):
-        if text.endswith(stop[:length]):
-            return length
+    at = text.find(stop[0], max(0, len(text) - len(stop) + 1))
+    while at >= 0:
+        if stop.startswith(text[at:]):
+            return len(text) - at
+        at = text.find(stop[0], at + 1)
     return 0
