@@ -3,13 +3,15 @@
 import asyncio
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from petra.errors import BadRequest, Busy, ModelFileError, ModelUnavailable, NotFound, TooLarge
+from petra.errors import BadRequest, Busy, ModelFileError, ModelUnavailable, NotFound, PetraError, TooLarge
 from petra.inference.worker.app import build
 from petra.inference.worker.engine import Ended, Piece, Stopped, TokenLogprob, Waiting
 from petra.inference.worker.registry import Registry
@@ -37,6 +39,22 @@ LIKELY = (
     Stopped("stop"),
     Ended(1, 4),
 )
+
+
+def test_the_page_names_every_route_and_error() -> None:
+    page = Path(__file__).parents[2] / "docs" / "protocol.md"
+    section = page.read_text().partition("## The worker's endpoint")[2].partition("\n## ")[0]
+    stub = StubEngine()
+    routes = {
+        (route.method, route.resource.canonical)
+        for route in build(chat=stub, embed=stub, rerank=stub).router.routes()
+        if route.resource and route.method != "HEAD"
+    }
+    named = {(method, path) for path, method in re.findall(r"^\| `(/[^`]*)` \| (\w+) \|", section, re.M)}
+    assert named == routes
+    codes = set(re.findall(r"`(\w+)`", section.rpartition("An error has")[2].partition("\n\n")[0]))
+    known = {error.code for error in [PetraError, *PetraError.__subclasses__()]}
+    assert codes <= known | {"context_length_exceeded"}
 
 
 async def chunks(address: str, path: str, body: Body) -> list[Body]:
@@ -221,7 +239,7 @@ async def test_who_goes_away_cancels(before: list[Piece], stream: bool) -> None:
 
 
 class Endless(Scripted):
-    """Writes for ever, as fast as it is read."""
+    """Writes for ever, as fast as it is read, and never lets the loop go on by itself."""
 
     written = 0
 
@@ -229,7 +247,6 @@ class Endless(Scripted):
         self.running += 1
         try:
             while True:
-                await asyncio.sleep(0)
                 self.written += 1
                 yield Piece("x" * 1000)
         finally:
@@ -308,6 +325,18 @@ async def test_a_client_without_chunks_gets_the_stream_as_it_is() -> None:
         answer = await raw(address, "1.0", MESSAGES | {"stream": True})
     head, _, rest = answer.partition(b"\r\n\r\n")
     assert b"chunked" not in head and rest.startswith(b'data: {"id"') and rest.endswith(b"data: [DONE]\n\n")
+
+
+async def test_a_connection_serves_one_stream_after_the_other() -> None:
+    async with served(Scripted()) as address:
+        reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+        data = json.dumps(MESSAGES | {"stream": True}).encode()
+        request = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
+        for _ in range(2):
+            writer.write(request)
+            answer = await reader.readuntil(b"\r\n0\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200") and answer.count(b"data: ") == 4
+        writer.close()
 
 
 async def test_infill_in_llama_servers_form() -> None:

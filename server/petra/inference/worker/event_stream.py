@@ -25,6 +25,7 @@ class EventStream:
         self._loop = asyncio.get_running_loop()
         self._chunked = request.version >= HttpVersion11
         self._pending: list[bytes] = []
+        self._size = 0
         self._writer: AbstractStreamWriter | None = None
         self.response = web.StreamResponse(
             headers={
@@ -46,15 +47,20 @@ class EventStream:
         if not self._pending:
             self._loop.call_soon(self._flush)
         self._pending.append(event)
+        self._size += len(event)
 
     @property
     def full(self) -> bool:
-        """Whether the reader has fallen behind."""
+        """Whether the reader has fallen behind, or so much has come in this turn that others must have
+        theirs."""
         transport = self._request.transport
-        return transport is not None and transport.get_write_buffer_size() > FULL
+        written = transport.get_write_buffer_size() if transport else 0
+        return written + self._size > FULL
 
     async def room(self) -> None:
         """Wait until the reader has caught up. Raises TimeoutError when it does not in time."""
+        self._flush()
+        await asyncio.sleep(0)
         if self._writer:
             async with asyncio.timeout(self._stall_s):
                 await self._writer.drain()
@@ -68,6 +74,7 @@ class EventStream:
     def _flush(self) -> None:
         data = b"".join(self._pending)
         self._pending.clear()
+        self._size = 0
         transport = self._request.transport
         # Without one the reader has gone, and the handler is about to be cancelled.
         if data and transport is not None and not transport.is_closing():
