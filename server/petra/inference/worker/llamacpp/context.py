@@ -17,6 +17,7 @@ from petra.inference.worker.engine import Sampling
 from petra.inference.worker.llamacpp import native
 from petra.inference.worker.llamacpp.abort import AbortFlag
 from petra.inference.worker.llamacpp.batch import Batch
+from petra.inference.worker.llamacpp.candidates import Logits
 from petra.inference.worker.llamacpp.holes import Holes
 from petra.inference.worker.llamacpp.model import LlamaModel
 from petra.inference.worker.llamacpp.sampler import LlamaSampler
@@ -25,8 +26,6 @@ from petra.inference.worker.llamacpp.sampler import LlamaSampler
 MOST_SEQUENCES = 255
 # A step may ask for more tokens than there are sequences where several of one are proposed at once.
 LEAST_OUTPUTS = 16
-
-Logits = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True)

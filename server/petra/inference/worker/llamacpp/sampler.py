@@ -16,16 +16,21 @@ from petra.errors import BadRequest
 from petra.inference.worker.decoder import Chosen
 from petra.inference.worker.engine import Sampling
 from petra.inference.worker.llamacpp import native
+from petra.inference.worker.llamacpp.candidates import Candidates, Ids, Logits, candidates, native_array
+from petra.inference.worker.llamacpp.constraint import Constraint
+from petra.inference.worker.llamacpp.logprobs import Probabilities
 from petra.inference.worker.llamacpp.model import LlamaModel
 
-Logits = np.ndarray[Any, np.dtype[np.float32]]
-CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 # How far below the best logit the k-th is looked for at first; it is learnt from token to token.
 MARGIN = 6.0
 
 
 class LlamaSampler:
-    """`Sampler` of one sequence. `logits` gives those of a row."""
+    """`Sampler` of one sequence. `logits` gives those of a row.
+
+    With a grammar a token is chosen first and asked after: that costs 20 µs, to find all that are allowed
+    0.3 to 5 ms.
+    """
 
     def __init__(
         self,
@@ -34,40 +39,53 @@ class LlamaSampler:
         sampling: Sampling,
         prompt: Sequence[int],
     ) -> None:
+        """Raises BadRequest for a grammar that is none and a bias of a token that is none."""
         _check_bias(sampling, model.vocabulary)
         self._logits = logits
+        self._logprobs = sampling.logprobs
+        self._end = min(model.end_tokens, default=None)
         self._penalties = Penalties(sampling, prompt, model.end_tokens)
         self._greedy = sampling.temperature <= 0
         self._top_k = min(sampling.top_k, model.vocabulary) if sampling.top_k > 0 else model.vocabulary
         self._margin = MARGIN
+        self._constraint = Constraint(model, sampling.grammar) if sampling.grammar else None
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         for part in _parts(sampling):
             lib.llama_sampler_chain_add(self._chain, part)
 
     def sample(self, row: int) -> Chosen:
-        """See Sampler."""
+        """See Sampler. Raises BadRequest when the grammar costs too much."""
         logits = self._logits(row)
+        probabilities = None if self._logprobs is None else Probabilities(logits, self._logprobs)
         with self._penalties.applied(logits):
-            token = int(logits.argmax()) if self._greedy else self._draw(logits)
+            token = self._choose(logits)
         self._penalties.accept(token)
-        return Chosen(token)
+        if self._constraint:
+            self._constraint.accept(token)
+        return probabilities.of(token) if probabilities else Chosen(token)
 
-    def _draw(self, logits: Logits) -> int:
-        """One of the likeliest. Only they are handed to llama.cpp: 20 µs in place of 57."""
-        ids = self._likeliest(logits)
-        candidates = np.empty(len(ids), CANDIDATE)
-        candidates["id"], candidates["logit"], candidates["p"] = ids, logits[ids], 0
-        array = lib.llama_token_data_array(
-            data=ctypes.cast(candidates.ctypes.data, ctypes.POINTER(lib.llama_token_data)),
-            size=len(ids),
-            selected=-1,
-            sorted=False,
-        )
-        native.apply_sampler(self._chain, array)
-        return int(candidates["id"][array.selected])
+    def _choose(self, logits: Logits) -> int:
+        if self._greedy:
+            token = int(logits.argmax())
+        else:
+            token = self._apply(candidates(self._likeliest(logits), logits))
+        if self._constraint is None or self._constraint.allows(token):
+            return token
+        allowed = self._constraint.allowed(logits)
+        if len(allowed):
+            return self._apply(allowed)
+        # The grammar is at its end, and ends are not wanted; or no token of this model goes on with it.
+        if self._end is None:
+            raise BadRequest("The grammar is at its end", cause="This model has no token to say so")
+        return self._end
 
-    def _likeliest(self, logits: Logits) -> np.ndarray[Any, np.dtype[np.intp]]:
-        """At least the top-k tokens, in any order."""
+    def _apply(self, records: Candidates) -> int:
+        array = native_array(records)
+        native.apply_sampler(self._chain, ctypes.byref(array))
+        return int(records["id"][array.selected])
+
+    def _likeliest(self, logits: Logits) -> Ids:
+        """At least the top-k tokens, in any order: handing on only them takes 20 µs in place of 57."""
         count = self._top_k
         if count == len(logits):
             return np.arange(count)
@@ -82,6 +100,8 @@ class LlamaSampler:
     def close(self) -> None:
         """See Sampler."""
         lib.llama_sampler_free(self._chain)
+        if self._constraint:
+            self._constraint.close()
 
 
 class Penalties:
