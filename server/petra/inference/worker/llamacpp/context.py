@@ -16,6 +16,7 @@ from petra.inference.worker.decoder import ABORTED, DONE, NO_ROOM, Row
 from petra.inference.worker.engine import Sampling
 from petra.inference.worker.llamacpp import native
 from petra.inference.worker.llamacpp.abort import AbortFlag
+from petra.inference.worker.llamacpp.adapters import Adapters
 from petra.inference.worker.llamacpp.batch import Batch
 from petra.inference.worker.llamacpp.candidates import Logits
 from petra.inference.worker.llamacpp.holes import Holes
@@ -59,6 +60,7 @@ class LlamaContext:
         self.can_trim = model.can_trim
         # A part of a cache in parts can only be copied whole, which those that cannot trim have no use for.
         self.unified = options.unified or not model.can_trim
+        self._adapters = Adapters(model, adapters or {})
         self._spare = options.sequences
         self._most_outputs = max(options.sequences + 1, LEAST_OUTPUTS)
         self._context = lib.llama_init_from_model(model.pointer, self._params(options))
@@ -109,11 +111,12 @@ class LlamaContext:
         lib.llama_free(self._context)
 
     def decode(self, rows: Sequence[Row], adapter: str | None = None) -> int:
-        """See Decoder. Raises ValueError for what would end the process."""
+        """See Decoder. Raises ValueError for what would end the process, KeyError for an unknown adapter."""
         outputs = frozenset(index for index, row in enumerate(rows) if row.logits)
         if not 0 < len(rows) <= self.batch or len(outputs) > self._most_outputs:
             raise ValueError(f"{len(rows)} rows, {len(outputs)} of them with logits")
         self._batch.fill(rows)
+        self._adapters.use(self._context, adapter)
         self._outputs = frozenset()
         result = int(lib.llama_decode(self._context, self._batch.native))
         if result in (DONE, NO_ROOM, ABORTED):
@@ -215,7 +218,10 @@ class LlamaContext:
         if sequence not in self._copying:
             return
         length = self.length(sequence)
-        self.decode([Row(0, length, sequence, False)])
+        self._batch.fill([Row(0, length, sequence, False)])
+        self._outputs = frozenset()
+        lib.llama_decode(self._context, self._batch.native)
+        self._copying.clear()
         lib.llama_memory_seq_rm(self._memory, sequence, length, -1)
 
     def logits(self, row: int) -> Logits:
