@@ -3,16 +3,37 @@ from pathlib import Path
 
 import pytest
 
-from petra.inference import installed
 from petra.inference.client import ModelEndpoint
-from tests.inference.workers import CHAT, EMBED, models, worker
+from tests.inference import gguf_files
+from tests.inference.workers import CHAT, EMBED, GEMMA, chat_file, models, worker
 
 
 @pytest.fixture(scope="session")
 def chat_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = installed.resolve(models(), CHAT).path
     folder = tmp_path_factory.mktemp("chat")
-    with worker(folder, "chat", "--model", str(path), "--name", CHAT, "--context", "2048") as address:
+    with worker(folder, "chat", "--model", str(chat_file()), "--name", CHAT, "--context", "2048") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def gemma_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A second architecture: a base model whose layers mostly look at a window only."""
+    folder = tmp_path_factory.mktemp("gemma")
+    with worker(folder, "chat", "--model", str(chat_file(GEMMA)), "--context", "1024") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def tiny_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The models of gguf_files in one worker: `echo` and its adapter `shout`, `page`, which hears what was
+    said 150 tokens ago, and `soft`, which is not sure."""
+    folder = tmp_path_factory.mktemp("tiny")
+    echo = gguf_files.echo(folder / "echo.gguf")
+    page = gguf_files.echo(folder / "page.gguf", back=gguf_files.PAGE)
+    soft = gguf_files.echo(folder / "soft.gguf", certainty=gguf_files.SOFT)
+    shout = gguf_files.shout(folder / "shout.gguf")
+    models = [f"--model={path.stem}={path}" for path in (echo, page, soft)]
+    with worker(folder, "chat", *models, f"--lora=shout={shout}@echo", "--queue=256") as address:
         yield address
 
 

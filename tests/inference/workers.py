@@ -20,8 +20,14 @@ from petra.inference.supervisor import Supervisor, Timing, WorkerSpec
 
 CHAT = "SmolLM2-135M-Instruct"
 EMBED = "all-MiniLM-L6-v2"
+GEMMA = "gemma-3-270m"
 SYSTEM = ChatMessage("system", "You answer questions.")
-PARIS = [SYSTEM, ChatMessage("user", "What is the capital of France?")]
+# Every token of "The capital of France is Paris." leads by a factor of 3 or more, so that no order of sums
+# changes it; after "What is the capital of France?" "La" is as likely as "The".
+PARIS = [
+    ChatMessage("system", "You answer in one English sentence."),
+    ChatMessage("user", "The capital of France is"),
+]
 STORY = [SYSTEM, ChatMessage("user", "Tell me a very long story about a fox and a crow.")]
 
 QUICK = Timing(
@@ -35,10 +41,19 @@ QUICK = Timing(
 
 def models() -> Path:
     """The models folder with the two default models in it, fetched if need be."""
+    return _fetched(*(entry.name for entry in catalogue.defaults()))
+
+
+def chat_file(name: str = CHAT) -> Path:
+    """The GGUF file of a model of the catalogue, fetched if need be."""
+    return installed.resolve(_fetched(name), name).path
+
+
+def _fetched(*names: str) -> Path:
     folder = settings.load().models
-    for entry in catalogue.defaults():
-        if not installed.is_installed(folder, entry.name):
-            pull_entry(entry, folder, lambda done, total: None, lambda: False)
+    for name in names:
+        if not installed.is_installed(folder, name):
+            pull_entry(catalogue.find(name), folder, lambda done, total: None, lambda: False)
     return folder
 
 
