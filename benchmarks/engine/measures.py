@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.engine import load, memory
-from benchmarks.engine.load import Answer
 from benchmarks.engine.prompts import Course, course
+from benchmarks.engine.responses import Answer
 from benchmarks.engine.servers import Server
 
 Figures = dict[str, float]

@@ -16,25 +16,22 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
-from benchmarks.engine import canaries, conditions, distributions, load, our, servers
-from benchmarks.engine.distributions import Difference, Distribution
-from benchmarks.engine.prompts import Course, course
+from benchmarks.engine import canaries, conditions, our, servers
+from benchmarks.engine.prompts import course
 from benchmarks.engine.servers import Server
 from benchmarks.engine.students import Student, Tally
+from benchmarks.engine.watching import Watched, compare, handles, references, settled, timeline, watch
 
 COURSES = 2
 PLACES = 16
 QUEUE = 24
 CONTEXT = 4096
 PARKED_MIB = 64
-SHARED_PROMPTS = 8
 
 MOST_DIVERGENCE = 0.02
 MOST_GROWTH_MIB_H = 100.0
@@ -43,31 +40,13 @@ JUDGED_MINUTES = 5.0
 """A shorter run says nothing about memory: caches are still filling."""
 
 
-@dataclass
-class Watched:
-    """Samples of the worker's memory: seconds since the begin and MiB without parked histories; and how
-    distributions in a batch differ from those alone."""
-
-    times: list[float] = field(default_factory=list)
-    mib: list[float] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
-    most_active: int = 0
-
-    def slope(self) -> tuple[float, float]:
-        """MiB an hour after the first third, by least squares, and the minutes it rests on."""
-        begin = self.times[-1] / 3
-        kept = [(at, mib) for at, mib in zip(self.times, self.mib, strict=True) if at >= begin]
-        times, mib = zip(*kept, strict=True)
-        return float(np.polyfit(times, mib, 1)[0]) * 3600, (times[-1] - times[0]) / 60
-
-
 async def soak(server: Server, clients: int, minutes: float) -> tuple[Tally, Watched, dict[str, Any]]:
     """All of it. The references for the distributions are taken first, when nobody else asks."""
     courses = [course(90 + number) for number in range(COURSES)]
     words = canaries.code_words(clients)
     tally, watched = Tally(), Watched()
     alone = await references(server, courses, words)
-    handles = _handles(server)
+    before = handles(server)
     until = time.monotonic() + 60 * minutes
     students = [Student(server, courses[i % COURSES], i, words, tally) for i in range(clients)]
     await asyncio.gather(
@@ -76,70 +55,7 @@ async def soak(server: Server, clients: int, minutes: float) -> tuple[Tally, Wat
         *(student.live(until) for student in students),
     )
     health = await settled(server)
-    return tally, watched, {"health": health, "handles": [handles, _handles(server)]}
-
-
-async def references(server: Server, courses: list[Course], words: list[str]) -> list[Distribution | None]:
-    """Each prompt's next token, alone."""
-    return [
-        await distributions.next_token(server, _prompt(courses, words, number), f"alone-{number}")
-        for number in range(SHARED_PROMPTS)
-    ]
-
-
-async def compare(
-    server: Server,
-    courses: list[Course],
-    words: list[str],
-    alone: list[Distribution | None],
-    watched: Watched,
-    until: float,
-) -> None:
-    """The same prompts again and again while the others are at it. A new person each time reads the prompt
-    anew; one who asked before has it parked."""
-    turn = 0
-    while time.monotonic() < until:
-        await asyncio.sleep(2.0)
-        number = turn % len(alone)
-        person = f"again-{number}" if turn % 3 else f"new-{turn}"
-        there = await distributions.next_token(server, _prompt(courses, words, number), person)
-        reference = alone[number]
-        if there and reference:
-            watched.differences.append(distributions.difference(reference, there))
-        turn += 1
-
-
-def _prompt(courses: list[Course], words: list[str], number: int) -> list[dict[str, str]]:
-    lesson = courses[number % COURSES]
-    return [lesson.system, canaries.question(lesson, number, 1000 + number, words[number])]
-
-
-async def watch(server: Server, watched: Watched, until: float) -> None:
-    """Weigh the worker every second."""
-    process = psutil.Process(server.pid)
-    begin = time.monotonic()
-    while time.monotonic() < until:
-        health = await load.get(server, "/health")
-        parked = int(health.get("parked_bytes") or 0)
-        watched.times.append(time.monotonic() - begin)
-        watched.mib.append((process.memory_info().rss - parked) / (1 << 20))
-        watched.most_active = max(watched.most_active, int(health.get("active") or 0))
-        await asyncio.sleep(1.0)
-
-
-async def settled(server: Server) -> Mapping[str, Any]:
-    """The worker's health once it is at rest, or after ten seconds."""
-    for _ in range(100):
-        health: dict[str, Any] = await load.get(server, "/health")
-        if not health["busy"] and not health["queued"]:
-            return health
-        await asyncio.sleep(0.1)
-    return health
-
-
-def _handles(server: Server) -> int:
-    process = psutil.Process(server.pid)
-    return int(process.num_fds() if hasattr(process, "num_fds") else process.num_handles())
+    return tally, watched, {"health": health, "handles": [before, handles(server)]}
 
 
 def broken(tally: Tally, watched: Watched, after: Mapping[str, Any]) -> list[str]:
@@ -176,9 +92,10 @@ def report(tally: Tally, watched: Watched, after: Mapping[str, Any], minutes: fl
         "first_token_s": quantiles(tally.waits),
         "gap_s": quantiles(tally.gaps),
         "most_active": watched.most_active,
-        "memory_mib": [watched.mib[0], max(watched.mib), watched.mib[-1]],
+        "memory_mib": {"first": watched.resident[0], "most": max(watched.resident)},
         "memory_slope_mib_h": slope,
         "memory_slope_over_minutes": over,
+        "timeline": timeline(watched),
         "distributions": len(watched.differences),
         "divergence": {"median": float(np.median(divergences)), "most": max(divergences)},
         "handles": after["handles"],
@@ -212,7 +129,7 @@ def main() -> None:
         found = report(*asyncio.run(soak(server, options.clients, options.minutes)), options.minutes)
     if not options.json:
         for name, value in found.items():
-            if name != "broken":
+            if name not in ("broken", "timeline"):
                 print(f"{name:<28}{value}")
         for rule in found["broken"]:
             print(f"BROKEN: {rule}")

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from benchmarks.engine import canaries, load
-from benchmarks.engine.load import Answer, Asking
+from benchmarks.engine.load import Asking
 from benchmarks.engine.prompts import Course, Message, drawn
+from benchmarks.engine.responses import Answer
 from benchmarks.engine.servers import Server
 
 EXPECTED = frozenset({"busy", "context_length_exceeded", "bad_request"})
@@ -54,6 +55,7 @@ class Tally:
     def _error(self, error: dict[str, object], student: Student) -> None:
         code = str(error.get("code"))
         self.refused[code] += 1
+        student.told_busy = code == "busy"
         if code not in EXPECTED:
             self.wrong.append(f"{student.name} was told {error}")
 
@@ -75,6 +77,7 @@ class Student:
     words: list[str]
     tally: Tally
     turn: int = 0
+    told_busy: bool = False
     history: list[Message] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,7 +90,9 @@ class Student:
         ways: list[Callable[[], Awaitable[None]]] = [self.read, self.leave, self.stall]
         ways += [self.ask_too_much, self.ask_nonsense]
         while time.monotonic() < until:
-            await asyncio.sleep(self._draw.expovariate(1 / 2.0))
+            # As the refusal advises: ask again in a moment.
+            await asyncio.sleep(self._draw.expovariate(1 / (10.0 if self.told_busy else 2.0)))
+            self.told_busy = False
             (act,) = self._draw.choices(ways, weights=(60, 22, 10, 4, 4))
             await act()
 
