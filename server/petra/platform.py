@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -113,6 +115,22 @@ def die_first() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     except OSError:
         return
+
+
+def cpu_name() -> str:
+    """What the maker calls this machine's CPU; what was measured on it holds on others of that name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("model name")]
+    if names:
+        return names[0]
+    if sys.platform == "darwin":
+        command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        return found.stdout.strip()
+    return platform.processor() or platform.machine()
 
 
 def whole_environment() -> dict[str, str]:
