@@ -34,6 +34,7 @@ class LlamaModel:
         gguf.check_header(path)
         native.start()
         self.path = path
+        self.extra_bufts = extra_bufts
         self.gpu = bool(lib.llama_supports_gpu_offload())
         params = lib.llama_model_default_params()
         params.n_gpu_layers = ALL_LAYERS if self.gpu else 0

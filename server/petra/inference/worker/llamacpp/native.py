@@ -8,6 +8,7 @@ from typing import Any
 
 import llama_cpp as lib
 
+VERSION: str = lib.__version__
 RANDOM_SEED = 0xFFFFFFFF
 WARNING, ERROR = 3, 4
 # What `decode` reports by its result, or what is as intended: a step was interrupted, the cache is full,
@@ -20,6 +21,7 @@ EXPECTED = (
     "llama_decode: failed to decode, ret = 1",
     "llama_decode: failed to decode, ret = 2",
     "llama_context: n_ctx_seq",
+    "llama_context: n_ctx is not divisible by n_seq_max",
     "state_read_meta: failed to find available cells",
     "state_seq_set_data: error loading state",
 )
