@@ -7,6 +7,7 @@ in the middle of somebody's answer.
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
