@@ -19,6 +19,7 @@ from petra.errors import BadRequest, Cancelled, PetraError
 
 Span = tuple[int, int]
 SourceKind = Literal["cited", "supported", "retrieved"]
+PlaceUnit = Literal["slide", "sheet", "cell", "chapter", "part"]
 Mode = Literal["qa"]
 Stage = Literal["queued", "retrieving", "reading", "writing"]
 FinishReason = Literal["stop", "length", "cancelled", "interrupted", "nothing_found", "error"]
@@ -31,6 +32,7 @@ class Source:
     Sent as `retrieved` before the first token, and once more with its final kind when the answer is
     complete; a later source with the same `n` replaces the earlier one. `pages` and `lines` are first
     and last, counted from 1, both inclusive; exactly one of them is given for a file that has it.
+    `unit` is what its pages are called when they are not pages.
     """
 
     n: int
@@ -41,6 +43,7 @@ class Source:
     score: float
     pages: Span | None = None
     lines: Span | None = None
+    unit: PlaceUnit | None = None
     header: str | None = None
     path: str | None = None
 

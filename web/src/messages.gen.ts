@@ -5,6 +5,8 @@ export type Span = [number, number];
 
 export type SourceKind = "cited" | "supported" | "retrieved";
 
+export type PlaceUnit = "slide" | "sheet" | "cell" | "chapter" | "part";
+
 export type Mode = "qa";
 
 export type Stage = "queued" | "retrieving" | "reading" | "writing";
@@ -23,6 +25,7 @@ export interface Source {
   score: number;
   pages?: Span;
   lines?: Span;
+  unit?: PlaceUnit;
   header?: string;
   path?: string;
 }

@@ -14,6 +14,7 @@ from petra.api.keys import DB, EXTRACTOR, INGEST
 from petra.api.routes import Route, identity, route
 from petra.assistant.scope import readable
 from petra.errors import NotFound
+from petra.knowledge.extract import sniff
 from petra.messages import error_to_wire, to_wire
 from petra.storage import chunks, collections, documents
 from petra.storage.documents import Document
@@ -21,7 +22,9 @@ from petra.storage.documents import Document
 WIDEST = 2400
 """Pixels a picture of a page may be wide."""
 
-PDF = "application/pdf"
+OFFICE = frozenset({sniff.DOCX, sniff.PPTX, sniff.XLSX, sniff.EPUB})
+"""What a browser cannot show but as its bytes: it is saved instead."""
+
 FILE_POLICY = "default-src 'none'; sandbox"
 """For the person's own bytes: nothing in them runs or loads anything."""
 
@@ -97,7 +100,7 @@ async def page_picture(request: web.Request) -> web.Response:
     given = request.match_info["n"]
     number = int(given) if given.isascii() and given.isdigit() and len(given) < 8 else 0
     width = query.whole_number(request, "width", 900, least=50, most=WIDEST)
-    if document.media_type != PDF or not 1 <= number <= (document.pages or number):
+    if document.media_type != sniff.PDF or not 1 <= number <= (document.pages or number):
         raise NotFound(f"There is no page {given[:20]} to draw", remedy="Ask for its text instead")
     path = await files.path_of(request, document)
     # An upload never changes; a file of a folder may be another one tomorrow, under the same id.
@@ -116,14 +119,16 @@ async def page_picture(request: web.Request) -> web.Response:
 
 
 async def file(request: web.Request) -> web.StreamResponse:
-    """The bytes as they were given. Anything but a PDF is plain text, whatever it calls itself."""
+    """The bytes as they were given. Anything but a PDF is plain text, whatever it calls itself, or saved."""
     document = await _document(request, "read_document")
-    is_pdf = document.media_type == PDF
+    is_pdf, saved = document.media_type == sniff.PDF, document.media_type in OFFICE
+    how = "attachment" if saved else "inline"
+    kind = document.media_type if is_pdf or saved else "text/plain; charset=utf-8"
     return web.FileResponse(
         await files.path_of(request, document),
         headers={
-            hdrs.CONTENT_TYPE: PDF if is_pdf else "text/plain; charset=utf-8",
-            hdrs.CONTENT_DISPOSITION: f"inline; filename*=UTF-8''{quote(document.title, safe='')}",
+            hdrs.CONTENT_TYPE: kind,
+            hdrs.CONTENT_DISPOSITION: f"{how}; filename*=UTF-8''{quote(document.title, safe='')}",
             "Content-Security-Policy": PDF_POLICY if is_pdf else FILE_POLICY,
             hdrs.CACHE_CONTROL: "private, no-cache",
         },
@@ -148,6 +153,7 @@ def _view(document: Document, collection: str) -> dict[str, Any]:
         "state": document.state,
         "reason": document.reason,
         "pages": document.pages,
+        "unit": sniff.unit(document.media_type),
         "size": document.size,
         "media_type": document.media_type,
         "created_at": document.created_at,

@@ -63,6 +63,7 @@ def _passage(item: Passage) -> dict[str, Any]:
         "header": item.header,
         "pages": item.pages,
         "lines": item.lines,
+        "unit": item.unit,
         "text": item.text,
         "score": item.score,
     }

@@ -298,6 +298,7 @@ class Answering:
                 score=round(passage.score, 4),
                 pages=passage.pages,
                 lines=passage.lines,
+                unit=passage.unit if passage.pages else None,
             )
             for n, passage in enumerate(passages, 1)
         ]

@@ -21,10 +21,9 @@ def line(text: str = "", *, to: TextIO | None = None) -> None:
 
 
 def place(item: dict[str, Any]) -> str:
-    """Where in its document a source or passage is: `, page 3`, `, lines 10–20` or nothing."""
-    for name in ("page", "line"):
-        span = item.get(f"{name}s")
-        if span:
+    """Where in its document a source or passage is: `, page 3`, `, slide 7`, `, lines 10–20` or nothing."""
+    for key, name in (("pages", item.get("unit") or "page"), ("lines", "line")):
+        if span := item.get(key):
             first, last = span
             return f", {name} {first}" if first == last else f", {name}s {first}–{last}"
     return ""

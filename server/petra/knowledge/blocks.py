@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["prose", "source"]
+Kind = Literal["prose", "source", "table"]
+"""Of a table each line is a row, and its `header` ends with the names of the columns: a chunk should begin
+with a row, and a row should not be cut while it fits."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from pathlib import PurePath
 
 MiB = 1024 * 1024
 LARGEST_TEXT = 4 * MiB
-LARGEST_PDF = 200 * MiB
+LARGEST_DOCUMENT = 200 * MiB
+LARGEST_NOTEBOOK = 64 * MiB
+"""Pictures in it are text, of which nothing is read."""
 MOST_FILES = 50_000
 
 # A folder with one of these files says itself that it holds an environment or a cache.
@@ -16,6 +18,12 @@ FOLDER_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
 _FOLDERS = frozenset(
     ("node_modules", "bower_components", "__pycache__", "site-packages", "venv", "virtualenv")
 )
+_LARGEST = {
+    **dict.fromkeys(
+        ("pdf", "docx", "docm", "pptx", "pptm", "ppsx", "xlsx", "xlsm", "epub"), LARGEST_DOCUMENT
+    ),
+    "ipynb": LARGEST_NOTEBOOK,
+}
 _SECRET = re.compile(
     r"\.env(\..+)?|.+\.env|\.envrc|[._]netrc|\.npmrc|\.pypirc|\.pgpass|\.my\.cnf|\.htpasswd|\.dockercfg"
     r"|\.git-credentials|credentials(\..+)?|.+[-_]credentials\.json|client_secret.*\.json|.*service[-_]?account.*\.json"
@@ -26,9 +34,9 @@ _GENERATED = re.compile(
     r".+[.-]min\.(js|css)|.+\.(map|lock)|package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum"
 )
 _BINARY = re.compile(
-    r"7z|a|avi|avif|bin|bmp|bz2|class|db|dll|dmg|doc|docx|dylib|eot|epub|exe|faiss|flac|gguf|gif|gz|ico|iso"
-    r"|jar|jpe?g|lib|mkv|mov|mp3|mp4|mpeg|np[yz]|o|obj|od[pst]|ogg|onnx|otf|parquet|pkl|png|pptx?|psd|pth?"
-    r"|py[co]|rar|safetensors|so|sqlite3?|tar|tgz|tiff?|ttf|wasm|wav|webm|webp|whl|wmv|woff2?|xlsx?|xz|zip|zst"
+    r"7z|a|avi|avif|bin|bmp|bz2|class|db|dll|dmg|doc|dylib|eot|exe|faiss|flac|gguf|gif|gz|ico|iso"
+    r"|jar|jpe?g|lib|mkv|mov|mp3|mp4|mpeg|np[yz]|o|obj|od[pst]|ogg|onnx|otf|parquet|pkl|png|ppt|psd|pth?"
+    r"|py[co]|rar|safetensors|so|sqlite3?|tar|tgz|tiff?|ttf|wasm|wav|webm|webp|whl|wmv|woff2?|xls|xz|zip|zst"
 )
 
 
@@ -58,6 +66,6 @@ def file(name: str, size: int) -> str | None:
     suffix = PurePath(lower).suffix[1:]
     if _BINARY.fullmatch(suffix):
         return "not text"
-    if size > (LARGEST_PDF if suffix == "pdf" else LARGEST_TEXT):
+    if size > _LARGEST.get(suffix, LARGEST_TEXT):
         return "too large"
     return None

@@ -13,8 +13,10 @@ import numpy as np
 from petra.errors import ModelUnavailable
 from petra.inference.client import ModelEndpoint
 from petra.knowledge import rank
+from petra.knowledge.extract import sniff
 from petra.knowledge.index import Indexes
 from petra.knowledge.index.entry import Vector
+from petra.messages import PlaceUnit
 from petra.storage import chunks, collections, documents
 from petra.storage.chunks import Chunk
 from petra.storage.database import Database
@@ -31,7 +33,7 @@ DEPTH = 100
 class Passage:
     """A passage that fits a query. `document` is the title shown. `score` in [0, 1] orders the passages
     of one search, and of no other; `dense` (the similarity of meaning) and `lexical` (its part of the
-    best BM25) are None where they are not known."""
+    best BM25) are None where they are not known. `unit` is what its pages are called when not pages."""
 
     chunk_id: int
     document_id: str
@@ -45,6 +47,7 @@ class Passage:
     score: float
     dense: float | None
     lexical: float | None
+    unit: PlaceUnit | None = None
 
     @property
     def relevance(self) -> float:
@@ -158,6 +161,7 @@ def _passage(row: Chunk, document: Document, score: float, dense: float | None, 
         score=round(score, 4),
         dense=None if dense is None else round(dense, 4),
         lexical=round(lexical, 4),
+        unit=sniff.unit(document.media_type),
     )
 
 

@@ -1,8 +1,9 @@
 """An extraction child: reads requests from stdin, one JSON line each, and answers in JSON lines.
 
 It opens untrusted files, so it limits itself before the first one, has an empty environment and no
-way to write. Requests: {op: "extract", path, name, forms} and {op: "render", path, name, page, width}.
-Answers: any number of {piece}, then one of {done}, {refer}, {error}. See `extractor` for the parent.
+way to write; before it parses a binary file it gives up whatever is left (`confine`). Requests:
+{op: "extract", path, name, forms} and {op: "render", path, name, page, width}. Answers: any number of
+{piece}, then one of {done}, {refer}, {error}. See `extractor` for the parent.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import stat
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from petra import platform
 from petra.errors import PetraError, UnreadableDocument
-from petra.knowledge.blocks import Block
 from petra.knowledge.chunking import CountTokens, chunk
-from petra.knowledge.extract import sniff, text
+from petra.knowledge.extract import confine, kinds, sniff
+from petra.knowledge.extract.document import Document, damaged
+from petra.knowledge.ignore import LARGEST_NOTEBOOK
 
 MiB = 1024 * 1024
 OPEN_FILES = 32
@@ -39,6 +42,7 @@ def main() -> None:
         platform.enter_idle_class()
     platform.die_first()
     platform.limit_process(memory=options.memory, open_files=OPEN_FILES)
+    confine.to_reading()
     for line in sys.stdin.buffer:
         platform.limit_time(options.seconds)
         for answer in _answers(json.loads(line), options, count_tokens):
@@ -96,7 +100,10 @@ def _answers(
 def _render(request: dict[str, Any], options: Namespace) -> dict[str, Any]:
     from petra.knowledge.extract import pdf
 
-    content = _read(request["path"], sys.maxsize)
+    with _open(request["path"]) as file:
+        content = file.read()
+    pdf.prepare()
+    confine.to_fonts()
     picture = pdf.render(content, request["name"], request["page"], request["width"])
     return {"png": base64.b64encode(picture).decode()}
 
@@ -104,45 +111,62 @@ def _render(request: dict[str, Any], options: Namespace) -> dict[str, Any]:
 def _extract(
     request: dict[str, Any], options: Namespace, count_tokens: CountTokens
 ) -> Iterator[dict[str, Any]]:
-    name, path = request["name"], request["path"]
-    form = sniff.form(_read(path, 1024))
-    if form not in request["forms"]:
-        yield {"refer": form}
-        return
-    blocks, about = (_pdf if form == "pdf" else _text)(path, name, options)
-    pieces = chunk(blocks, count_tokens, options.chunk_size, options.chunk_overlap)
+    name = request["name"]
+    with _open(request["path"]) as file:
+        form = sniff.form(file.read(1024))
+        file.seek(0)
+        if form not in request["forms"]:
+            yield {"refer": form}
+            return
+        read = {"pdf": _pdf, "zip": _zip, "text": _text}[form]
+        try:
+            document, media_type = read(file, name, options)
+        except (PetraError, MemoryError, OSError):
+            raise
+        except Exception as error:  # a reader's own mistake must not pass for a lack of memory
+            raise damaged(name, "a document") from error
+    notice = document.notice
+    pieces = chunk(document.blocks, count_tokens, options.chunk_size, options.chunk_overlap)
     for piece in pieces[:MOST_PIECES]:
         yield {"piece": [piece.header, piece.text, piece.overlap, piece.pages, piece.lines]}
     if len(pieces) > MOST_PIECES:
         less = f"Only the first {MOST_PIECES:,} of {len(pieces):,} passages are kept"
-        about["notice"] = "; ".join(filter(None, (about["notice"], less)))
-    yield {"done": about}
+        notice = "; ".join(filter(None, (notice, less)))
+    yield {"done": {"media_type": media_type, "pages": document.pages, "notice": notice}}
 
 
-def _pdf(path: str, name: str, options: Namespace) -> tuple[list[Block], dict[str, Any]]:
+def _pdf(file: BinaryIO, name: str, options: Namespace) -> tuple[Document, str]:
     from petra.knowledge.extract import pdf
 
-    found = pdf.read(_read(path, sys.maxsize), name, page_limit=options.pages, text_limit=options.text)
-    return found.blocks, {"media_type": "application/pdf", "pages": found.pages, "notice": found.notice}
+    content = file.read()
+    confine.to_nothing()
+    return pdf.read(content, name, page_limit=options.pages, text_limit=options.text), sniff.PDF
 
 
-def _text(path: str, name: str, options: Namespace) -> tuple[list[Block], dict[str, Any]]:
-    content = _read(path, options.text + 1)
-    notice = None
-    if len(content) > options.text:
-        content = content[: options.text]
-        notice = f"Only the first {options.text / MiB:.0f} MiB were read"
-    found = sniff.read_text(content, name)
-    return text.read(found), {"media_type": found.media_type, "pages": None, "notice": notice}
+def _zip(file: BinaryIO, name: str, options: Namespace) -> tuple[Document, str]:
+    confine.to_nothing()
+    return kinds.zipped(file, name, page_limit=options.pages, text_limit=options.text)
 
 
-def _read(path: str, limit: int) -> bytes:
-    """The first `limit` bytes of a regular file. A link in its place since it was found is refused."""
+def _text(file: BinaryIO, name: str, options: Namespace) -> tuple[Document, str]:
+    media_type = sniff.text_type(name)
+    # Pictures in a notebook are text, of which nothing is kept; one that is cut short is none.
+    limit = max(options.text, LARGEST_NOTEBOOK) if media_type == sniff.NOTEBOOK else options.text
+    content = file.read(limit + 1)
+    less = f"Only the first {limit / MiB:.0f} MiB were read" if len(content) > limit else None
+    document = kinds.text(sniff.read_text(content[:limit], name), name)
+    notice = "; ".join(filter(None, (less, document.notice)))
+    return replace(document, notice=notice or None), media_type
+
+
+def _open(path: str) -> BinaryIO:
+    """A regular file. A link in its place since it was found is refused."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise UnreadableDocument("This is not a regular file", remedy="Choose a file")
-        return file.read(min(limit, os.fstat(file.fileno()).st_size))
+    file = os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise UnreadableDocument("This is not a regular file", remedy="Choose a file")
+    return file
 
 
 if __name__ == "__main__":

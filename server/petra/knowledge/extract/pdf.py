@@ -5,27 +5,19 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
 
 import pypdfium2
+from PIL import Image
 from pypdfium2 import raw
 
 from petra.errors import BadRequest, UnreadableDocument
 from petra.knowledge.blocks import Block
+from petra.knowledge.extract.document import Document, counted, damaged, locked
 from petra.knowledge.hygiene import lines_of, unwrap, without_running_lines
 
 _SENTENCE_END = re.compile(r"[.!?。！？][\"'”’)\]]*(?=\s|$)")
 _LONGEST_SPILL = 600
 _LONGEST_TITLE = 90
-
-
-@dataclass(frozen=True)
-class Document:
-    """A PDF as blocks, one a page that has text. `notice` says what was left out, for the person."""
-
-    blocks: list[Block]
-    pages: int
-    notice: str | None
 
 
 def read(content: bytes, name: str, *, page_limit: int, text_limit: int) -> Document:
@@ -48,18 +40,20 @@ def read(content: bytes, name: str, *, page_limit: int, text_limit: int) -> Docu
             count = number + 1
             break
     if bad and bad == len(texts):
-        raise _damaged(name)
+        raise damaged(name, "a PDF")
     if not any(text.strip() for text in texts):
         raise UnreadableDocument(
             f"No text was found in {name}",
-            cause=f"It has {_pages(total)} of pictures only, as a scan does" if total else "It has no pages",
+            cause=f"It has {counted(total, 'page')} of pictures only, as a scan does"
+            if total
+            else "It has no pages",
             remedy="Run text recognition (OCR) over it, for example with ocrmypdf, and add the result",
         )
     notices = []
     if count < total:
-        notices.append(f"Only the first {count} of {_pages(total)} were read")
+        notices.append(f"Only the first {count} of {counted(total, 'page')} were read")
     if bad:
-        notices.append(f"{_pages(bad)} could not be read")
+        notices.append(f"{counted(bad, 'page')} could not be read")
     return Document(
         blocks=page_blocks(without_running_lines(texts)),
         pages=total,
@@ -83,11 +77,16 @@ def page_blocks(pages: list[str]) -> list[Block]:
     return blocks
 
 
+def prepare() -> None:
+    """Import what `render` needs, for a process that will open no file any more."""
+    Image.preinit()
+
+
 def render(content: bytes, name: str, page: int, width: int) -> bytes:
     """Page `page` (from 1) as PNG, `width` pixels wide. Raises BadRequest for a page it does not have."""
     pdf = _open(content, name)
     if not 1 <= page <= len(pdf):
-        raise BadRequest(f"{name} has no page {page}", cause=f"It has {_pages(len(pdf))}")
+        raise BadRequest(f"{name} has no page {page}", cause=f"It has {counted(len(pdf), 'page')}")
     try:
         sheet = pdf[page - 1]
         points, height = sheet.get_size()
@@ -95,7 +94,7 @@ def render(content: bytes, name: str, page: int, width: int) -> bytes:
         scale = min(width / max(points, 1.0), 4 * width / max(height, 1.0))
         picture = sheet.render(scale=scale).to_pil()
     except pypdfium2.PdfiumError as error:
-        raise _damaged(name) from error
+        raise damaged(name, "a PDF") from error
     target = io.BytesIO()
     picture.save(target, "PNG", compress_level=3)
     return target.getvalue()
@@ -106,20 +105,8 @@ def _open(content: bytes, name: str) -> pypdfium2.PdfDocument:
         return pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
         if error.err_code == raw.FPDF_ERR_PASSWORD:
-            raise UnreadableDocument(
-                f"{name} is encrypted: password needed",
-                cause="Its author has locked it",
-                remedy="Save a copy without a password and add that",
-            ) from error
-        raise _damaged(name) from error
-
-
-def _damaged(name: str) -> UnreadableDocument:
-    return UnreadableDocument(
-        f"{name} is damaged",
-        cause="It ends early or is not a whole PDF, as after an interrupted download",
-        remedy="Fetch or export it again",
-    )
+            raise locked(name) from error
+        raise damaged(name, "a PDF") from error
 
 
 def _page_text(pdf: pypdfium2.PdfDocument, number: int) -> str:
@@ -156,7 +143,3 @@ def _spill(text: str, following: str) -> int:
         return 0
     end = _SENTENCE_END.search(following, 0, _LONGEST_SPILL)
     return end.end() if end else 0
-
-
-def _pages(count: int) -> str:
-    return f"{count} page" + ("" if count == 1 else "s")

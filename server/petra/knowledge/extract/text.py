@@ -18,23 +18,30 @@ def read(text: Text) -> list[Block]:
     """Blocks of a text file: sections of Markdown, otherwise the whole file as one."""
     content = clean(text.content)
     if text.media_type == "text/markdown":
-        return _sections(content)
+        return sections(content, [])
     return [Block(text=content, kind="source" if text.media_type == "text/x-source" else "prose", line=1)]
 
 
-def _sections(content: str) -> list[Block]:
-    """A block for each heading with what stands under it; its header is the path of headings."""
+def sections(content: str, path: list[tuple[int, str]]) -> list[Block]:
+    """A block for each heading of Markdown with what stands under it; its header is the path of headings.
+
+    `path` has (level, title) of the headings above the text, and afterwards those above what follows it.
+    """
     lines = lines_of(content)
     blocks: list[Block] = []
-    path: list[tuple[int, str]] = []
     start = 0
     for at, level, title in _headings(lines):
         _close(blocks, lines, path, start, at)
-        path = [item for item in path if item[0] < level]
+        path[:] = [item for item in path if item[0] < level]
         path.append((level, title))
         start = at
     _close(blocks, lines, path, start, len(lines))
     return blocks
+
+
+def shown(path: list[tuple[int, str]]) -> str:
+    """A path of headings as a header."""
+    return " › ".join(title for _, title in path)
 
 
 def _headings(lines: list[str]) -> list[tuple[int, int, str]]:
@@ -71,4 +78,4 @@ def _is_underlined(lines: list[str], at: int, first: int) -> bool:
 def _close(blocks: list[Block], lines: list[str], path: list[tuple[int, str]], start: int, end: int) -> None:
     text = "\n".join(lines[start:end])
     if text.strip():
-        blocks.append(Block(text=text, header=" › ".join(title for _, title in path), line=start + 1))
+        blocks.append(Block(text=text, header=shown(path), line=start + 1))
