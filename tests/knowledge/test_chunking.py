@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,10 @@ from hypothesis import strategies as st
 
 from petra.knowledge.blocks import Block, Piece, embedded_text
 from petra.knowledge.chunking import chunk
+from petra.knowledge.syntax import languages
+from petra.knowledge.syntax.outline import outline
+
+ROOT = Path(__file__).parents[2]
 
 
 def words(texts: list[str]) -> list[int]:
@@ -25,7 +30,7 @@ BLOCKS = st.lists(
         Block,
         text=SENTENCES | st.text(max_size=300),
         header=st.sampled_from(["", "Title", "A › B › C", "long " * 40]),
-        kind=st.sampled_from(["prose", "source"]),
+        kind=st.sampled_from(["prose", "source", "table"]),
         line=st.just(1),
     ),
     max_size=4,
@@ -46,6 +51,115 @@ def test_own_ranges_hold_every_visible_character_once_and_no_piece_is_too_long(
     assert own == "".join(visible(block.text) for block in blocks)
     assert all(words([embedded_text(piece.header, piece.text)])[0] <= size for piece in pieces)
     assert all(piece.text.strip() for piece in pieces)
+    whole = "\n".join(block.text for block in blocks)
+    again = "".join(piece.gap + piece.text[piece.overlap :] for piece in pieces)
+    assert whole.startswith(again) and not whole[len(again) :].strip()
+
+
+SNIPPETS = {
+    language: (ROOT / "tests" / "knowledge" / "definitions" / f"{language}.txt")
+    .read_text()
+    .split("=====\n")[0]
+    for language in languages.LANGUAGES
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    language=st.sampled_from(sorted(SNIPPETS)),
+    order=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 20)), min_size=1, max_size=12),
+    size=st.integers(8, 60),
+    additive=st.booleans(),
+)
+def test_source_of_any_language_is_cut_without_loss_however_broken_it_is(
+    language: str, order: list[tuple[int, int]], size: int, additive: bool
+) -> None:
+    lines = SNIPPETS[language].split("\n")
+    text = "\n".join("\n".join(lines[at : at + count]) for at, count in order)
+    whole_and_bounded(text, language, size, additive)
+
+
+REAL = sorted(
+    path
+    for folder in ("server/petra/knowledge", "web/src", "deploy", "docs", ".ci")
+    for path in (ROOT / folder).rglob("*")
+    if path.is_file() and languages.of(path.name, "")
+)
+
+
+@pytest.mark.parametrize("size", [20, 230])
+def test_real_source_is_cut_without_loss(size: int) -> None:
+    assert len(REAL) > 30
+    for path in REAL:
+        text = path.read_text()
+        whole_and_bounded(text, str(languages.of(path.name, text)), size, additive=True)
+
+
+def whole_and_bounded(text: str, language: str, size: int, additive: bool) -> None:
+    """Every visible character is in one piece's own range, where its lines say, and none is too long."""
+    block = Block(text=text, kind="source", line=1, language=language)
+    pieces = chunk(
+        [block], words, 9, 3, outlines=[outline(text, language)], source_size=size, additive=additive
+    )
+    again = "".join(piece.gap + piece.text for piece in pieces)
+    assert text.startswith(again) and not text[len(again) :].strip()
+    assert not "".join(piece.gap for piece in pieces).strip()
+    lines = text.split("\n")
+    for piece in pieces:
+        assert piece.overlap == 0 and piece.lines
+        assert words([embedded_text(piece.header, piece.text)])[0] <= size
+        assert piece.text in "\n".join(lines[piece.lines[0] - 1 : piece.lines[1]])
+
+
+BUCKET = '''import time
+
+
+class Bucket:
+    """Tokens that refill.
+
+    A request takes one; without one it waits.
+    """
+
+    def __init__(self, rate):
+        self.rate = rate
+        self.tokens = 0.0
+
+    # Called before each request.
+    def refill(self, now):
+        """Adds what the rate allows."""
+        passed = now - self.last
+        self.tokens = min(self.most, self.tokens + passed * self.rate)
+        if self.tokens < 1:
+            self.waiting.append(now)
+        elif self.waiting:
+            self.waiting.popleft()
+        self.last = now
+
+
+def main():
+    Bucket(rate=3).refill(time.time())
+'''
+
+
+def test_functions_stay_whole_and_what_is_cut_says_where_it_stood() -> None:
+    pieces = chunk(
+        [Block(text=BUCKET, kind="source", line=1)], words, 60, 0, outlines=[outline(BUCKET, "python")]
+    )
+    assert [(piece.header, piece.lines) for piece in pieces] == [
+        ("", (1, 1)),
+        ("Bucket", (4, 12)),
+        ("Bucket › refill", (14, 18)),
+        ("Bucket › refill: Adds what the rate allows.", (19, 23)),
+        ("main", (26, 27)),
+    ]
+
+
+def test_a_table_is_one_piece_where_it_fits_and_is_cut_between_rows_where_not() -> None:
+    rows = "\n".join(f"| row {number} | value {number} |" for number in range(4))
+    text = f"Some words before the table stand here.\n\n{rows}\n\nAnd some words after it."
+    assert any(rows in piece.text for piece in chunk([Block(text=text)], words, 36, 0))
+    small = [piece.text for piece in chunk([Block(text=text)], words, 18, 0)]
+    assert [line for piece in small for line in piece.split("\n") if "|" in line] == rows.split("\n")
 
 
 @settings(max_examples=200, deadline=None)
