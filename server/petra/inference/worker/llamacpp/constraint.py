@@ -11,6 +11,7 @@ import numpy as np
 from petra.errors import BadRequest
 from petra.inference.worker.llamacpp import gbnf
 from petra.inference.worker.llamacpp.candidates import Candidates, Logits, candidates, native_array
+from petra.inference.worker.llamacpp.gbnf_syntax import wrong
 from petra.inference.worker.llamacpp.model import LlamaModel
 
 # An ambiguous grammar may cost more with every token, and everybody waits for it: it ends here.
@@ -29,7 +30,7 @@ class Constraint:
         text = grammar.encode("utf-8", "replace")
         self._native = lib.llama_sampler_init_grammar(model.vocab, text, b"root")
         if not self._native:
-            raise gbnf.wrong("llama.cpp cannot read it")
+            raise wrong("llama.cpp cannot read it")
 
     def allows(self, token: int) -> bool:
         """Whether `token` may come next."""

@@ -54,7 +54,7 @@ class LlamaModel:
             lib.llama_model_is_recurrent(self.pointer) or lib.llama_model_is_hybrid(self.pointer)
         )
         self.end_tokens = frozenset(
-            token for token in range(self.vocabulary) if lib.llama_vocab_is_eog(self.vocab, token)
+            token for token in range(self.vocabulary) if native.is_eog(self.vocab, token)
         )
         self._pieces: dict[int, bytes] = {}
 

@@ -11,8 +11,8 @@ import llama_cpp as lib
 VERSION: str = lib.__version__
 RANDOM_SEED = 0xFFFFFFFF
 WARNING, ERROR = 3, 4
-# What `decode` reports by its result, or what is as intended: a step was interrupted, the cache is full,
-# the cache as a whole is longer than what the model was trained on.
+# What `decode` reports by its result, or what is as intended: a step was interrupted, the cache is full, or
+# as a whole longer than what the model was trained on, or kept where the model would not look any more.
 EXPECTED = (
     "decode: failed to find a memory slot",
     "decode: removing memory module entries",
@@ -21,6 +21,7 @@ EXPECTED = (
     "llama_decode: failed to decode, ret = 1",
     "llama_decode: failed to decode, ret = 2",
     "llama_context: n_ctx_seq",
+    "llama_kv_cache_iswa: using full-size SWA cache",
     "llama_context: n_ctx is not divisible by n_seq_max",
     "state_read_meta: failed to find available cells",
     "state_seq_set_data: error loading state",
@@ -56,6 +57,7 @@ _array = ctypes.POINTER(lib.llama_token_data_array)
 
 logits_of = _short("llama_get_logits_ith", _pointer, _pointer, ctypes.c_int32)
 apply_sampler = _short("llama_sampler_apply", None, _pointer, _array)
+is_eog = _short("llama_vocab_is_eog", ctypes.c_bool, _pointer, ctypes.c_int32)
 token_to_piece = _short(
     "llama_token_to_piece",
     ctypes.c_int32,
