@@ -23,7 +23,7 @@ Tensors = Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
 
 BACK, PAGE = 12, 150
 SOFT = 0.3
-CONTEXT = 4096
+CONTEXT = 16384
 SPECIAL = ("<unk>", "<s>", "</s>", "<|turn|>", "<PRE>", "<SUF>", "<MID>")
 HEARD = {"<s>": "^", "<|turn|>": "#", "<PRE>": "<", "<SUF>": "|", "<MID>": ">"}
 END_BYTE = "\x03"
