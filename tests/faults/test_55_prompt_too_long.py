@@ -2,8 +2,7 @@
 cannot is refused with the number of tokens that are too many."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -16,10 +15,11 @@ from tests.inference.workers import worker
 CONTEXT = 2048
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Any:
-    path = gguf_files.echo(tmp_path / "echo.gguf")
-    with worker(tmp_path, "chat", f"--model={path}", f"--context={CONTEXT}") as address:
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("model")
+    path = gguf_files.echo(folder / "echo.gguf")
+    with worker(folder, "chat", f"--model={path}", f"--context={CONTEXT}") as address:
         yield address
 
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import psutil
 import pytest
 
-from petra.inference.client import ChatMessage, Delta, ModelEndpoint
+from petra.inference.client import ChatMessage, Delta, ModelEndpoint, Queued
 from tests.inference.conftest import chat, chat_address  # noqa: F401
 from tests.inference.workers import PARIS, STORY, said
 
@@ -77,13 +77,19 @@ async def test_the_cpu_is_free_within_a_second(
 
 
 async def test_cancel_while_it_waits(chat: ModelEndpoint) -> None:  # noqa: F811
-    async with aclosing(chat.chat(STORY, max_tokens=1000)) as running:
-        await anext(running)
-        async with aclosing(chat.chat(PARIS, max_tokens=8)) as waiting:
-            await anext(waiting)
-            assert (await chat.health())["queued"] == 1
-        async with asyncio.timeout(10):
-            while (await chat.health())["queued"]:
-                await asyncio.sleep(0.02)
+    places = (await chat.health())["places"]
+    running = [asyncio.create_task(said(chat, STORY, max_tokens=1000)) for _ in range(places)]
+    async with asyncio.timeout(20):
+        while (await chat.health())["active"] < places:
+            await asyncio.sleep(0.02)
+    async with aclosing(chat.chat(PARIS, max_tokens=8)) as waiting:
+        assert isinstance(await anext(waiting), Queued)
+        assert (await chat.health())["queued"] == 1
+    async with asyncio.timeout(10):
+        while (await chat.health())["queued"]:
+            await asyncio.sleep(0.02)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
     text, _ = await said(chat, PARIS)
     assert "Paris" in text
