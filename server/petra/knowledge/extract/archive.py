@@ -44,9 +44,16 @@ class Archive:
         """The names of all parts."""
         return list(self._members)
 
-    def read(self, part: str) -> bytes:
-        """One whole part; empty when there is none of this name."""
-        return b"".join(self.stream(part))
+    def read(self, part: str, limit: int = BUDGET) -> bytes:
+        """The first `limit` bytes of a part, or a little more; empty when there is none of this name."""
+        pieces: list[bytes] = []
+        size = 0
+        for piece in self.stream(part):
+            pieces.append(piece)
+            size += len(piece)
+            if size >= limit:
+                break
+        return b"".join(pieces)
 
     def stream(self, part: str) -> Iterator[bytes]:
         """One part in pieces; nothing when there is none of this name."""

@@ -19,7 +19,7 @@ _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"
 """Ways to hide a font from copying, which no reader of text minds."""
 
 
-def read(archive: Archive, *, text_limit: int) -> Document:
+def read(archive: Archive, *, chapter_limit: int, text_limit: int) -> Document:
     """The chapters of a book. `text_limit` counts characters of its pages as they are written.
 
     Raises UnreadableDocument.
@@ -41,8 +41,8 @@ def read(archive: Archive, *, text_limit: int) -> Document:
     chapters = [beside(container.root, unquote(href)) for href in package.chapters]
     blocks: list[Block] = []
     room, count = text_limit, 0
-    for number, part in enumerate(chapters, 1):
-        text = decode(archive.read(part)) or ""
+    for number, part in enumerate(chapters[:chapter_limit], 1):
+        text = decode(archive.read(part, room + 1)) or ""
         blocks += html.sections(text[:room], number)
         room, count = room - len(text), number
         if room < 0:

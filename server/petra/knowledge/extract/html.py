@@ -18,7 +18,19 @@ _HIDDEN = frozenset(
     | {"script", "select", "style", "svg", "template", "textarea", "video"}
 )
 _BREAKS = frozenset(
-    {"address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "div"}
+    {
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "dialog",
+        "div",
+    }
     | {"dl", "dt", "fieldset", "figcaption", "figure", "form", "header", "hr", "html", "legend", "li", "main"}
     | {"menu", "ol", "p", "pre", "section", "summary", "title", "ul"}
 )

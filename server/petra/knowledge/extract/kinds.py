@@ -39,14 +39,14 @@ def zipped(file: BinaryIO, name: str, *, page_limit: int, text_limit: int) -> tu
     """
     archive = Archive(file, name)
     if epub.CONTAINER in archive:
-        return epub.read(archive, text_limit=text_limit), sniff.EPUB
+        return epub.read(archive, chapter_limit=page_limit, text_limit=text_limit), sniff.EPUB
     main = main_part(archive) or ""
     if main.startswith("word/"):
         return docx.read(archive, main, text_limit=text_limit), sniff.DOCX
     if main.startswith("ppt/"):
         return pptx.read(archive, main, slide_limit=page_limit, text_limit=text_limit), sniff.PPTX
     if main.startswith("xl/"):
-        return xlsx.read(archive, main, text_limit=text_limit), sniff.XLSX
+        return xlsx.read(archive, main, sheet_limit=page_limit, text_limit=text_limit), sniff.XLSX
     if archive.read("mimetype").startswith(_OPEN_DOCUMENT):
         raise UnreadableDocument(
             f"{name} cannot be read",

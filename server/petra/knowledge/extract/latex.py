@@ -16,8 +16,9 @@ _LEVELS = {
     )
 }
 _FRAME = len(_LEVELS) + 1
-_HEADING = re.compile(rf"\\({'|'.join(_LEVELS)})\*?\s*(?:\[[^\]]*\])?\s*\{{")
-_TITLE = re.compile(r"\\begin\{frame\}\s*(?:<[^>]*>)?(?:\[[^\]]*\])?\s*\{|\\frametitle\s*\{")
+_OPTIONS = r"\s*+(?:\[[^\]]{0,200}\])?\s*+"
+_HEADING = re.compile(rf"\\({'|'.join(_LEVELS)})\*?{_OPTIONS}\{{")
+_TITLE = re.compile(rf"\\begin\{{frame\}}\s*+(?:<[^>]{{0,200}}>)?{_OPTIONS}\{{|\\frametitle{_OPTIONS}\{{")
 _END_FRAME = re.compile(r"\\end\{frame\}")
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*")
 _VERBATIM = re.compile(r"\\(begin|end)\{(?:verbatim|Verbatim|lstlisting|minted|alltt)\*?\}")

@@ -140,7 +140,7 @@ class Texts:
 
     def _put(self, text: str) -> None:
         if self._paragraphs:
-            self._paragraphs[-1].append(text)
+            self._paragraphs[-1].append(text[: self.room])
             self.room -= len(text)
             if self.room < 0:
                 self._say("".join(self._paragraphs.pop()))

@@ -103,6 +103,8 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _SAMPLE = 20_000
+_FEWEST = 6
+"""Bytes beyond ASCII that say something about the others."""
 
 
 class NotText(UnreadableDocument):
@@ -206,6 +208,8 @@ def _guess(content: bytes) -> str | None:
     """The encoding of text in a script other than Latin, by what its letters look like; among those of
     Latin ones short texts tell too little."""
     sample = content[:_SAMPLE]
+    if sum(byte > 127 for byte in sample) < _FEWEST:
+        return None
     try:
         from charset_normalizer import from_bytes
 
@@ -215,7 +219,8 @@ def _guess(content: bytes) -> str | None:
     except (ImportError, LookupError, OSError):  # a child that may open no file any more
         return None
     letters = [char for char in letters if char.isalpha()]
-    return encoding if sum(char > "\u036f" for char in letters) * 2 > len(letters) else None
+    others = sum("\u0370" <= char <= "\u0eff" or "\u3040" <= char <= "\ud7a3" for char in letters)
+    return encoding if others * 2 > len(letters) else None
 
 
 def _if_text(text: str) -> str | None:

@@ -23,9 +23,11 @@ _PERCENTS = frozenset({9, 10})
 _EPOCH = datetime.datetime(1899, 12, 30)
 _EPOCH_1904 = datetime.datetime(1904, 1, 1)
 _LAST_DAY = 2_958_465
+# Characters, as Excel has them.
+_LONGEST_FORMAT, _LONGEST_CELL = 255, 32_767
 
 
-def read(archive: Archive, main: str, *, text_limit: int) -> Document:
+def read(archive: Archive, main: str, *, sheet_limit: int, text_limit: int) -> Document:
     """The sheets of a workbook whose first part is `main`. `text_limit` counts characters.
 
     Formulas count as what they came to when the workbook was saved. Raises UnreadableDocument.
@@ -47,7 +49,7 @@ def read(archive: Archive, main: str, *, text_limit: int) -> Document:
     blocks: list[Block] = []
     notices: list[str] = []
     room, cells = text_limit, MOST_CELLS
-    for number, sheet in enumerate(book.sheets, 1):
+    for number, sheet in enumerate(book.sheets[:sheet_limit], 1):
         part = by_id[sheet.relation].part if sheet.relation in by_id else ""
         if sheet.hidden or part not in archive:
             continue
@@ -153,7 +155,7 @@ class _Styles:
         return [self._format(id) for id in self._used]
 
     def _format(self, id: int) -> str:
-        code = _QUOTED.sub("", self._codes.get(id, "")).lower()
+        code = _QUOTED.sub("", self._codes.get(id, "")[:_LONGEST_FORMAT]).lower()
         if id in _DATES or re.search(r"[ymdhs]", code.replace("general", "")):
             return "date"
         return "percent" if id in _PERCENTS or "%" in code else ""
@@ -195,21 +197,23 @@ class _Sheet:
         self._taking = ""
         if tag == "c":
             self._cell()
-        elif tag == "row" and self._row:
-            self.rows.append(Row(self._row))
-            self._row = []
+        elif tag == "row":
+            if self._row:
+                self.rows.append(Row(self._row))
+                self._row = []
             if len(self.rows) >= MOST_ROWS or self.cells <= 0 or self.room <= 0:
                 self.full = True
                 raise Enough
 
     def text(self, data: str) -> None:
         if self._taking == "f":
-            self._formula += data[:1000]
-        elif self._taking:
-            self._value += data
+            self._formula = (self._formula + data)[:_LONGEST_CELL]
+        elif self._taking and len(self._value) < _LONGEST_CELL:
+            self._value = (self._value + data)[:_LONGEST_CELL]
 
     def _cell(self) -> None:
         value = self._shown()
+        self.cells -= 1
         if not value:
             return
         if self._column > MOST_COLUMNS:
@@ -217,7 +221,6 @@ class _Sheet:
             return
         self._row += [""] * (self._column - 1 - len(self._row))
         self._row.append(value)
-        self.cells -= 1
         self.room -= len(value)
 
     def _shown(self) -> str:
