@@ -1,5 +1,6 @@
 import asyncio
 import shutil
+from dataclasses import replace as replaced
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,12 @@ async def test_chunks_come_back_as_they_were(db: Database, document: Document) -
         chunk("on two pages", 0, pages=(3, 4)),
         chunk("in lines", 1, lines=(10, 12)),
         chunk("a 🜁 and a \u202e and \r\n", 2),
+        replaced(chunk("again and more", 3), overlap=6, gap=" \n\n"),
     ]
     async with db.write() as conn:
         ids = await chunks.replace(conn, document.id, document.collection_id, new, 2)
         stored = await chunks.get_many(conn, ids)
-    fields = ("ordinal", "header", "text", "pages", "lines", "text_hash")
+    fields = ("ordinal", "header", "text", "pages", "lines", "text_hash", "overlap", "gap")
     assert [[getattr(c, f) for f in fields] for c in stored] == [[getattr(c, f) for f in fields] for c in new]
     assert [c.id for c in stored] == ids
     assert {(c.document_id, c.collection_id, c.revision) for c in stored} == {

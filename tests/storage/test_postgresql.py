@@ -11,9 +11,10 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from petra.errors import StorageError
-from petra.storage import chunks, collections, conversations, documents, jobs, users, vectors
+from petra.storage import chunks, collections, conversations, documents, jobs, symbols, users, vectors
 from petra.storage.database import Database
 from petra.storage.job_runner import JobContext, JobRunner
+from petra.storage.migrations import HEAD
 from petra.storage.tables import metadata
 
 from . import postgresql
@@ -73,6 +74,12 @@ async def test_documents_chunks_and_vectors(db: Database) -> None:
         assert await chunks.deleted_since(conn, collection.id, revision) == old
         assert len(await vectors.get_many(conn, owner.id, "minilm", [c.text_hash for c in new])) == 1203
         assert await documents.by_sha256(conn, collection.id, document.sha256) == document
+    async with db.write() as conn:
+        names = ["größe", "Größer", "groß", "GRÖSSE", "_grö"]
+        found = [symbols.NewSymbol(name, "function", "", (1, 2)) for name in names]
+        await symbols.replace(conn, document.id, collection.id, found)
+        again = await symbols.find(conn, "größe", [collection.id], 9, prefix=True)
+        assert [item.name for item in again] == ["größe", "GRÖSSE", "Größer"]
     with pytest.raises(IntegrityError):
         async with db.write() as conn:
             await collections.create(conn, owner.id, "course")
@@ -139,4 +146,4 @@ async def test_a_database_that_is_newer_is_refused(url: str, db: Database) -> No
             await Database.open(url)
     finally:
         async with db.write() as conn:
-            await conn.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+            await conn.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})

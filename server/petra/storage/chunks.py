@@ -22,7 +22,9 @@ Span = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class NewChunk:
     """A passage as the chunker makes it. `pages` and `lines` are first and last, from 1, inclusive.
-    `text_hash` is the SHA-256, in hex, of what is embedded: the header, a newline and the text."""
+    `text_hash` is the SHA-256, in hex, of what is embedded: the header, a newline and the text. The first
+    `overlap` characters repeat the chunk before; `gap` is the blank text between that one and what follows
+    the overlap."""
 
     ordinal: int
     header: str
@@ -30,6 +32,8 @@ class NewChunk:
     pages: Span | None
     lines: Span | None
     text_hash: str
+    overlap: int = 0
+    gap: str = "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Chunk:
     pages: Span | None
     lines: Span | None
     text_hash: str
+    overlap: int = 0
+    gap: str = "\n"
 
 
 async def replace(
@@ -74,7 +80,7 @@ async def delete(conn: AsyncConnection, document_id: str, revision: int) -> None
     await conn.execute(
         update(chunks)
         .where(chunks.c.document_id == document_id, chunks.c.deleted_revision.is_(None))
-        .values(deleted_revision=revision, header="", text="", text_hash="")
+        .values(deleted_revision=revision, header="", text="", text_hash="", overlap=0, gap="")
     )
 
 
@@ -176,6 +182,8 @@ def _row(document_id: str, collection_id: str, revision: int, chunk: NewChunk) -
         "first_line": first_line,
         "last_line": last_line,
         "text_hash": chunk.text_hash,
+        "overlap": chunk.overlap,
+        "gap": chunk.gap,
     }
 
 
@@ -192,4 +200,6 @@ def _chunk(row: Any) -> Chunk:
         pages=None if row["first_page"] is None else (row["first_page"], row["last_page"]),
         lines=None if row["first_line"] is None else (row["first_line"], row["last_line"]),
         text_hash=row["text_hash"],
+        overlap=row["overlap"],
+        gap=row["gap"],
     )

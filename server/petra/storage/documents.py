@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from petra.storage import chunks
+from petra.storage import chunks, symbols
 from petra.storage.rows import batches, many, new_id, now, one
 from petra.storage.tables import documents
 
@@ -20,7 +20,8 @@ DocumentState = Literal["queued", "extracting", "embedding", "ready", "failed"]
 class Document:
     """`path` is relative to the collection's root, with `/`, or the upload's file name. `revision` is
     that of its last change, `deleted_revision` that of its deletion; a deleted row is kept as a mark.
-    `reason` is why it failed or, when it is ready, what of it was left out."""
+    `reason` is why it failed or, when it is ready, what of it was left out. `chunker` names what cut it
+    into its chunks: when that is another one today, the document is to be read again."""
 
     id: str
     collection_id: str
@@ -38,6 +39,7 @@ class Document:
     revision: int
     deleted_revision: int | None
     created_at: float
+    chunker: str = ""
 
 
 async def add(
@@ -118,6 +120,11 @@ async def set_state(
     await conn.execute(update(documents).where(documents.c.id == id).values(values))
 
 
+async def set_media_type(conn: AsyncConnection, id: str, media_type: str) -> None:
+    """Record what a document turned out to be when it was read."""
+    await conn.execute(update(documents).where(documents.c.id == id).values(media_type=media_type))
+
+
 async def set_content(
     conn: AsyncConnection, id: str, *, size: int, sha256: str, mtime_ns: int | None, revision: int
 ) -> None:
@@ -126,9 +133,16 @@ async def set_content(
     await conn.execute(update(documents).where(documents.c.id == id).values(values))
 
 
+async def set_chunker(conn: AsyncConnection, id: str, chunker: str) -> None:
+    """Say what made the chunks of a document."""
+    await conn.execute(update(documents).where(documents.c.id == id).values(chunker=chunker))
+
+
 async def mark_deleted(conn: AsyncConnection, id: str, revision: int) -> None:
-    """Delete a document and its chunks; the marks that stay tell the caches. The blob is the caller's."""
+    """Delete a document with its chunks and symbols; the marks that stay tell the caches. The blob is the
+    caller's."""
     await chunks.delete(conn, id, revision)
+    await symbols.delete(conn, id)
     await conn.execute(
         update(documents)
         .where(documents.c.id == id, documents.c.deleted_revision.is_(None))

@@ -172,6 +172,7 @@ documents = Table(
     Column("revision", Big, nullable=False),
     Column("deleted_revision", Big),
     _created(),
+    Column("chunker", String(64), nullable=False, server_default=""),
     CheckConstraint("state IN ('queued', 'extracting', 'embedding', 'ready', 'failed')", name="state"),
     Index(None, "collection_id", "path"),
     Index(None, "collection_id", "sha256"),
@@ -194,6 +195,8 @@ chunks = Table(
     Column("first_line", Integer),
     Column("last_line", Integer),
     Column("text_hash", String(64), nullable=False),
+    Column("overlap", Integer, nullable=False, server_default="0"),
+    Column("gap", Text, nullable=False, server_default="\n"),
     # Not limited to chunks that are alive: SQLite's cascade only uses an index of all rows.
     Index(None, "document_id"),
     Index("ix_chunks_added", "collection_id", "revision", "id"),
@@ -205,6 +208,22 @@ chunks = Table(
         postgresql_where=text("deleted_revision IS NOT NULL"),
     ),
     sqlite_autoincrement=True,
+)
+
+symbols = Table(
+    "symbols",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("document_id", Id, ForeignKey("documents.id", ondelete="CASCADE"), nullable=False),
+    Column("collection_id", Id, ForeignKey("collections.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("folded", Text().with_variant(Text(collation="C"), "postgresql"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("first_line", Integer, nullable=False),
+    Column("last_line", Integer, nullable=False),
+    Index(None, "collection_id", "folded"),
+    Index(None, "document_id"),
 )
 
 vectors = Table(
