@@ -262,3 +262,11 @@ async def test_a_book_against_copying_and_a_deck_of_pictures_say_so(
         UnreadableDocument, match=r"No text was found in d\.pptx\. It has 2 slides of pictures only"
     ):
         await extractor.extract(office.pptx(tmp_path / "d.pptx", [("<p:pic/>", "")] * 2), "d.pptx")
+
+
+def test_the_page_on_formats_names_every_ending() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text()
+    for suffix in filter(None, [*sniff._ZIPPED, *sniff._TEXT_TYPES]):
+        assert f"`{suffix}`" in page or suffix in sniff.PROSE
+    for unit in sniff.UNITS.values():
+        assert f"| {unit} " in page

@@ -143,12 +143,15 @@ class Ingest:
         extracted = await self._extractor.extract(
             await self._blobs.local_path(document.upload_id), document.title
         )
+        if extracted.media_type != document.media_type:  # its name said otherwise
+            async with self._db.write() as conn:
+                await documents.set_media_type(conn, document.id, extracted.media_type)
         await self._enter(document, "embedding")
         draft = Draft(
             document_id=document.id,
             path=document.path,
             title=document.title,
-            media_type=document.media_type,
+            media_type=extracted.media_type,
             size=document.size,
             sha256=document.sha256,
             mtime_ns=None,

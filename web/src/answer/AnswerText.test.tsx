@@ -84,3 +84,9 @@ test("each kind of source is explained in words", () => {
     expect(markup).toContain(words);
   }
 });
+
+test("a citation of a deck names its slide", () => {
+  const markup = render("So it is [1].", [source({ document: "week 5.pptx", pages: [7, 7], unit: "slide" })]);
+  expect(markup).toContain('href="#/documents/d1?page=7"');
+  expect(markup).toContain('aria-label="Source 1: week 5.pptx, slide 7"');
+});

@@ -19,9 +19,9 @@ export const KINDS: Record<SourceKind, { label: string; meaning: string }> = {
 /** A title that says where a source is: "lecture.pdf, page 12". */
 export const whereIs = (source: Source): string => [source.document, range(source)].filter(Boolean).join(", ");
 
-/** "page 12", "pages 12–13", "line 3" or nothing. */
+/** "page 12", "slides 12–13", "line 3" or nothing. */
 export function range(source: Source): string {
-  if (source.pages) return spanned("page", source.pages);
+  if (source.pages) return spanned(source.unit ?? "page", source.pages);
   if (source.lines) return spanned("line", source.lines);
   return "";
 }

@@ -23,7 +23,7 @@ export function progressOf(document: DocumentView, job: JobView | undefined): Pr
     case "embedding":
       return { text: `Indexing${count}${remaining(job?.eta_s)}`, share };
     case "ready":
-      return { text: document.pages ? plural(document.pages, "page") : size(document.size), share: 1 };
+      return { text: document.pages ? plural(document.pages, document.unit ?? "page") : size(document.size), share: 1 };
     case "failed":
       return { text: document.reason || "It could not be read", share: null };
   }

@@ -1,5 +1,5 @@
 /** The HTTP half of the server, as this page uses it. Every failure is thrown as a `Failure`. */
-import type { Error as WireError, FinishReason, Source, Usage } from "../messages.gen";
+import type { Error as WireError, FinishReason, PlaceUnit, Source, Usage } from "../messages.gen";
 
 export type DocumentState = "queued" | "extracting" | "embedding" | "ready" | "failed";
 export type JobState = DocumentState | "downloading" | "verifying" | "cancelled";
@@ -12,6 +12,8 @@ export interface DocumentView {
   state: DocumentState;
   reason?: string | null;
   pages?: number | null;
+  /** What its pages are called, when they are not pages. */
+  unit?: PlaceUnit | null;
   size: number;
   media_type: string;
 }

@@ -10,12 +10,17 @@ interface Props {
   turn: (page: number) => void;
 }
 
-/** One page of a PDF as a picture, with its text below it for reading aloud, searching and copying. */
+/**
+ * One page of a PDF as a picture, with its text below it for reading aloud, searching and copying. Of a
+ * slide, a sheet, a cell, a chapter or a part there is only the text.
+ */
 export function Pages({ document, page, pages, quotes, turn }: Props) {
   const { id, file } = document;
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
-  const address = width && file ? pageImage(id, page, width) : "";
+  const unit = document.unit ?? "page";
+  const drawn = file && !document.unit;
+  const address = width && drawn ? pageImage(id, page, width) : "";
   const [shown, setShown] = useState("");
   const [broken, setBroken] = useState("");
 
@@ -38,22 +43,22 @@ export function Pages({ document, page, pages, quotes, turn }: Props) {
 
   return (
     <div className="pages" onKeyDown={key}>
-      <nav aria-label="Pages">
-        <button type="button" disabled={page <= 1} onClick={() => turn(page - 1)} aria-label="Previous page">
+      <nav aria-label={`${capital(unit)}s`}>
+        <button type="button" disabled={page <= 1} onClick={() => turn(page - 1)} aria-label={`Previous ${unit}`}>
           ‹
         </button>
-        <PageNumber key={page} page={page} pages={pages} turn={turn} />
-        <button type="button" disabled={page >= pages} onClick={() => turn(page + 1)} aria-label="Next page">
+        <PageNumber key={page} page={page} pages={pages} unit={unit} turn={turn} />
+        <button type="button" disabled={page >= pages} onClick={() => turn(page + 1)} aria-label={`Next ${unit}`}>
           ›
         </button>
         {file && (
-          <a href={fileAddress(id, page)} target="_blank" rel="noreferrer" className="original">
-            Open the PDF at page {page}
+          <a href={fileAddress(id, drawn ? page : undefined)} target="_blank" rel="noreferrer" className="original">
+            {drawn ? `Open the PDF at page ${page}` : "Open the file"}
           </a>
         )}
       </nav>
       {/* Scrolls with the keyboard too, so it takes the focus. */}
-      <div className="page-frame" ref={frame} tabIndex={0} role="group" aria-label={`Page ${page} of ${pages}`}>
+      <div className="page-frame" ref={frame} tabIndex={0} role="group" aria-label={`${capital(unit)} ${page} of ${pages}`}>
         {address && broken !== address && (
           <img
             src={address}
@@ -66,13 +71,15 @@ export function Pages({ document, page, pages, quotes, turn }: Props) {
         {broken && broken === address && (
           <p className="hint">This page cannot be shown as a picture. Its text is below.</p>
         )}
-        <PageText key={`${id} ${page}`} id={id} page={page} quotes={quotes} />
+        <PageText key={`${id} ${page}`} id={id} page={page} unit={unit} quotes={quotes} />
       </div>
     </div>
   );
 }
 
-function PageNumber({ page, pages, turn }: Pick<Props, "page" | "pages" | "turn">) {
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+
+function PageNumber({ page, pages, unit, turn }: Pick<Props, "page" | "pages" | "turn"> & { unit: string }) {
   const [text, setText] = useState(String(page));
   const submit = (): void => {
     const wanted = Number(text);
@@ -88,7 +95,7 @@ function PageNumber({ page, pages, turn }: Pick<Props, "page" | "pages" | "turn"
       }}
     >
       <label>
-        Page{" "}
+        {capital(unit)}{" "}
         <input inputMode="numeric" value={text} onChange={(event) => setText(event.target.value)} onBlur={submit} />
       </label>{" "}
       of {pages}
@@ -99,10 +106,11 @@ function PageNumber({ page, pages, turn }: Pick<Props, "page" | "pages" | "turn"
 interface PageTextProps {
   id: string;
   page: number;
+  unit: string;
   quotes: readonly string[];
 }
 
-function PageText({ id, page, quotes }: PageTextProps) {
+function PageText({ id, page, unit, quotes }: PageTextProps) {
   const [text, setText] = useState<string | null>(null);
   useEffect(() => {
     let gone = false;
@@ -114,10 +122,11 @@ function PageText({ id, page, quotes }: PageTextProps) {
       gone = true;
     };
   }, [id, page]);
+  if (text !== null && !text.trim() && unit !== "page") return <p className="hint">There is no text on this {unit}.</p>;
   if (!text?.trim()) return null;
   return (
     <details className="page-text" open>
-      <summary>Text of this page</summary>
+      <summary>Text of this {unit}</summary>
       <p>{markQuotes(text, quotes).map((piece, i) => (piece.quoted ? <mark key={i}>{piece.text}</mark> : piece.text))}</p>
     </details>
   );
