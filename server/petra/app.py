@@ -114,6 +114,7 @@ class Petra:
             jobs = JobRunner(db, {**ingest.handlers, PULL: PullJob(settings.models, _retry(supervisor))})
             stack.push_async_callback(jobs.stop)
             await enqueue_missing(db, owner.id, settings.models, _default_models(settings))
+            await ingest.renew()
             await jobs.start()
 
             assistant = Assistant(

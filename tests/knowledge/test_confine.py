@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from petra.knowledge.extract.extractor import Extractor
+from petra.knowledge.extract.process import Child
 from tests import office
 
 TRIES = """
@@ -87,10 +90,10 @@ async def test_children_are_confined_when_they_read(tmp_path: Path) -> None:
     child = await extractor._start(idle=False)
     try:
         request = {"op": "extract", "path": str(path), "name": "a.docx"}
-        (referred,) = await extractor._ask(child, {**request, "forms": ["text"]}, "a.docx")
+        (referred,) = await asyncio.to_thread(_asked, child, {**request, "forms": ["text"]})
         assert referred == {"refer": "zip"}
         assert _filters(child._process.pid) == 1
-        answers = await extractor._ask(child, {**request, "forms": ["zip"]}, "a.docx")
+        answers = await asyncio.to_thread(_asked, child, {**request, "forms": ["zip"]})
         assert json.dumps(answers[0]["piece"][1]) == '"Words."'
         assert _filters(child._process.pid) == 2
         limits = Path(f"/proc/{child._process.pid}/limits").read_text()
@@ -98,6 +101,10 @@ async def test_children_are_confined_when_they_read(tmp_path: Path) -> None:
     finally:
         await extractor._run(child.end)
         await extractor.close()
+
+
+def _asked(child: Child, request: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(child.ask(request, "a.docx"))
 
 
 def _filters(pid: int) -> int:

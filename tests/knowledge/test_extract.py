@@ -12,9 +12,9 @@ from tokenizers import Tokenizer
 
 from petra.errors import BadRequest, UnreadableDocument
 from petra.knowledge.blocks import embedded_text
-from petra.knowledge.extract.extractor import Extractor
+from petra.knowledge.extract.extractor import Extracted, Extractor
 from petra.knowledge.extract.pdf import page_blocks
-from petra.knowledge.extract.sniff import Text
+from petra.knowledge.extract.sniff import EmptyText, Text
 from petra.knowledge.extract.text import read as read_text
 from tests.files import lecture_page, lecture_pdf
 
@@ -62,6 +62,38 @@ async def test_source_lines_are_those_of_the_file(extractor: Extractor) -> None:
         assert chunk.lines
         first, last = chunk.lines
         assert chunk.text == "\n".join(lines[first - 1 : last]).rstrip()
+
+
+async def test_source_of_many_languages_is_read_in_one_go(extractor: Extractor, tmp_path: Path) -> None:
+    texts = {
+        "a.py": "class A:\n    def b(self): ...\n",
+        "c.rs": "fn d() {}\n",
+        "run": "#!/bin/sh\ne() { true; }\n",
+        "f.m": "function g()\nend\n",
+        "broken.js": "function h( {{{ \x0c é\n" * 3,
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "nothing.py").touch()
+    files = [(tmp_path / name, name) for name in (*texts, "nothing.py", "missing.py")]
+    lecture = lecture_pdf(tmp_path / "lecture.pdf", pages=1)
+    *found, nothing, missing, pdf = await extractor.extract_many([*files, (lecture, lecture.name)])
+    assert isinstance(nothing, EmptyText) and isinstance(missing, UnreadableDocument)
+    assert isinstance(pdf, Extracted) and pdf.pages == 1 and not pdf.symbols
+    symbols = [[item.name for item in one.symbols] for one in found if isinstance(one, Extracted)]
+    assert symbols[:4] == [["A", "b"], ["d"], ["e"], ["g"]]
+    assert len(symbols) == len(texts)
+
+
+async def test_a_file_that_ends_its_child_takes_no_other_with_it(tokenizer: Path, tmp_path: Path) -> None:
+    (tmp_path / "big.txt").write_text("a b " * 4_000_000)
+    (tmp_path / "small.py").write_text("x = 1\n")
+    extractor = Extractor(tokenizer=tokenizer, chunk_size=200, chunk_overlap=0, memory=300 * 1024 * 1024)
+    names = ("small.py", "big.txt", "small.py")
+    first, big, last = await extractor.extract_many([(tmp_path / name, name) for name in names])
+    await extractor.close()
+    assert isinstance(big, UnreadableDocument)
+    assert isinstance(first, Extracted) and first == last
 
 
 def test_a_sentence_over_a_page_border_stays_whole_and_hyphens_go() -> None:

@@ -154,7 +154,7 @@ async def test_a_notebook_has_its_cells(extractor: Extractor, tmp_path: Path) ->
     assert by_place[:3] == [
         ("Paging", "# Paging\nPolicies.", (1, 1)),
         ("Paging › LRU", "## LRU\nThe oldest goes.", (1, 1)),
-        ("Paging › LRU", "def lru():\n    pass", (2, 2)),
+        ("Paging › LRU › lru", "def lru():\n    pass", (2, 2)),
     ]
     output = [text for header, text, _ in by_place if header == "Paging › LRU › Output"]
     assert output[0].startswith("loss 0.5\nagain") and sum(map(len, output)) < 3000

@@ -15,7 +15,7 @@ from petra.inference.client import ModelEndpoint
 from petra.knowledge.index import Indexes
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.search import Searcher
-from petra.storage import chunks, collections, documents, uploads
+from petra.storage import chunks, collections, documents, jobs, symbols, uploads
 from petra.storage.documents import Document
 from petra.storage.job_runner import JobRunner
 from petra.storage.jobs import Job
@@ -134,6 +134,50 @@ async def test_a_folder_follows_its_files(room: Room, folder: Path) -> None:
     assert all(
         p.path != "src/token_bucket.py" for p in await room.searcher.search("refill", [collection.id], 9)
     )
+
+
+async def test_what_a_folder_defines_is_found_by_name(room: Room, folder: Path) -> None:
+    collection, _ = await room.indexed(folder)
+
+    async def found(name: str, **how: bool) -> list[tuple[str, str, str, tuple[int, int]]]:
+        async with room.db.read() as conn:
+            some = await symbols.find(conn, name, [collection.id], 9, **how)
+        return [(item.kind, item.scope, item.name, item.lines) for item in some]
+
+    assert await found("refill") == [("function", "", "refill", (1, 2))]
+    assert await found("pag", prefix=True) == [("section", "", "Paging", (5, 7))]
+    (folder / "src" / "token_bucket.py").write_text("class Bucket:\n    def drain(self): ...\n")
+    (folder / "notes.md").unlink()
+    await room.indexed(folder)
+    assert await found("refill") == await found("paging") == []
+    assert await found("drain") == [("method", "Bucket", "drain", (2, 2))]
+
+
+async def test_another_chunker_reads_again_and_embeds_only_what_has_changed(
+    room: Room, folder: Path, tmp_path: Path
+) -> None:
+    collection, _ = await room.indexed(folder)
+    upload, _ = await uploaded(room, lecture_pdf(tmp_path / "lecture.pdf", pages=2))
+    once = room.endpoint.embedded
+    assert await room.ingest.renew() == 0
+    async with room.db.read() as conn:
+        before = await chunks.alive_ids(conn, collection.id) + await chunks.alive_ids(conn, room.uploads)
+    room.extractor.chunker += " newer"
+    _, job = await room.indexed(folder)
+    assert job.total == 2
+    _, job = await room.indexed(folder)
+    assert job.total == 0
+    assert await room.ingest.renew() == 1
+    async with room.db.read() as conn:
+        renewed = await jobs.of_document(conn, upload.id)
+    assert renewed and (await room.runner.wait(renewed.id)).state == "ready"
+    assert await room.ingest.renew() == 0
+    async with room.db.read() as conn:
+        after = await chunks.alive_ids(conn, collection.id) + await chunks.alive_ids(conn, room.uploads)
+    assert len(after) == len(before) and not set(after) & set(before)
+    assert room.endpoint.embedded == once
+    (best, *_) = await room.searcher.search("what loads from disk?", [collection.id], 3)
+    assert best.header == "Paging"
 
 
 async def test_files_beyond_the_cap_are_not_taken_for_gone(

@@ -90,7 +90,7 @@ async def text(request: web.Request) -> web.Response:
     async with request.app[DB].read() as conn:
         parts = await chunks.of_document(conn, document.id)
     # Putting a long text together takes a while.
-    found = await asyncio.to_thread(passages.joined, [part.text for part in parts])
+    found = await asyncio.to_thread(passages.joined, parts)
     return web.json_response({"text": found})
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from petra.errors import NotFound, UnreadableDocument
+from petra.errors import NotFound, PetraError, UnreadableDocument
 from petra.knowledge import skipped
 from petra.knowledge.embedding import Progress
 from petra.knowledge.extract import sniff
-from petra.knowledge.extract.extractor import Extracted, Extractor
+from petra.knowledge.extract.extractor import READERS, Extracted, Extractor
 from petra.knowledge.names import shown
 from petra.knowledge.publish import Draft, Publisher
 from petra.knowledge.walk import EVERYTHING, Found, Walk, walk
@@ -27,6 +28,9 @@ log = logger("petra.knowledge.folder")
 
 GROUP = 256
 """Chunks that are embedded and become searchable together."""
+BATCH_FILES = 64
+BATCH_BYTES = 1 << 20
+"""Files that are read one after the other in one child, before the job says how far it is."""
 DELETE_GROUP = 200
 UNREAD = "could not be opened"
 
@@ -56,7 +60,8 @@ class FolderIngest:
             known = {item.path: item for item in await documents.list_in(conn, collection.id)}
         gone = _gone(known, found, only)
         await self._delete(collection, gone)
-        changed = [file for file in found.files if _differs(known.get(file.path), file)]
+        chunker = self._extractor.chunker
+        changed = [file for file in found.files if _differs(known.get(file.path), file, chunker)]
         log.info(
             "folder_walked",
             collection=collection.id,
@@ -71,64 +76,86 @@ class FolderIngest:
             *found.left_out,
             *((f"{folder}/", UNREAD) for folder in found.unread if folder != EVERYTHING),
         ]
-        for number, file in enumerate(changed, 1):
-            draft = await self._draft(root, file, known.get(file.path), left_out)
-            if draft:
-                group.append(draft)
-            last = number == len(changed)
-            if group and (last or sum(len(item.chunks) for item in group) >= GROUP):
+        read = 0
+        for batches in _some(_batches(changed), READERS):
+            for drafts in await asyncio.gather(
+                *(self._drafts(root, batch, known, left_out) for batch in batches)
+            ):
+                for draft in drafts:
+                    group.append(draft)
+                    if sum(len(item.chunks) for item in group) >= GROUP:
+                        await self._publisher.publish(collection, group, _still(context))
+                        group = []
+            read += sum(map(len, batches))
+            if read == len(changed):
                 await self._publisher.publish(collection, group, _still(context))
-                group = []
-            await context.progress(number, state="extracting")
+            await context.progress(read, state="extracting")
         await context.note(skipped=skipped.summary(left_out))
         await self._publisher.finish(collection, _still(context))
 
-    async def _draft(
-        self, root: Path, file: Found, known: Document | None, left_out: list[tuple[str, str]]
-    ) -> Draft | None:
-        """The file as read; None when there is nothing to change. Why a file became no document, `left_out`
-        is told."""
-        path = root / file.path
-        name = PurePosixPath(file.path).name
-        content: Extracted | str
-        try:
-            sha256, media_type = await asyncio.to_thread(_look, path, name)
-            if known and known.state == "ready" and known.sha256 == sha256:
-                async with self._db.write() as conn:
-                    await documents.set_content(
-                        conn,
-                        known.id,
-                        size=file.size,
-                        sha256=sha256,
-                        mtime_ns=file.mtime_ns,
-                        revision=known.revision,
-                    )
-                return None
-            content = await self._extractor.extract(path, name)
-            media_type = content.media_type
-        except FileNotFoundError:
-            # Gone since the walk: the next one will tell.
-            return None
-        except OSError:
-            left_out.append((file.path, UNREAD))
-            return None
-        except sniff.NotText as error:
-            if known is None:
-                left_out.append((file.path, "empty" if isinstance(error, sniff.EmptyText) else "not text"))
-                return None
-            content = f"{name} is empty or not text any more."
-        except UnreadableDocument as error:
-            content = str(error)
-        return Draft(
-            document_id=known.id if known else None,
-            path=file.path,
-            title=shown(name),
-            media_type=media_type,
-            size=file.size,
-            sha256=sha256,
-            mtime_ns=file.mtime_ns,
-            content=content,
-        )
+    async def _drafts(
+        self,
+        root: Path,
+        files: Sequence[Found],
+        known: Mapping[str, Document],
+        left_out: list[tuple[str, str]],
+    ) -> list[Draft]:
+        """The files as read, but for those where there is nothing to change. Why a file became no document,
+        `left_out` is told."""
+        wanted: list[tuple[Found, str, str]] = []
+        same: list[tuple[Found, Document]] = []
+        for file, seen in zip(files, await asyncio.to_thread(_look_at, root, files), strict=True):
+            document = known.get(file.path)
+            if isinstance(seen, OSError):
+                # Gone since the walk: the next one will tell.
+                if not isinstance(seen, FileNotFoundError):
+                    left_out.append((file.path, UNREAD))
+            elif document and self._is_read(document, seen[0]):
+                same.append((file, document))
+            else:
+                wanted.append((file, *seen))
+        await self._touch(same)
+        read = await self._extractor.extract_many([(root / file.path, _name(file)) for file, *_ in wanted])
+        drafts = []
+        for (file, sha256, media_type), content in zip(wanted, read, strict=True):
+            document = known.get(file.path)
+            if isinstance(content, sniff.NotText) and document is None:
+                empty = isinstance(content, sniff.EmptyText)
+                left_out.append((file.path, "empty" if empty else "not text"))
+                continue
+            drafts.append(
+                Draft(
+                    document_id=document.id if document else None,
+                    path=file.path,
+                    title=shown(_name(file)),
+                    media_type=content.media_type if isinstance(content, Extracted) else media_type,
+                    size=file.size,
+                    sha256=sha256,
+                    mtime_ns=file.mtime_ns,
+                    content=content if isinstance(content, Extracted) else _reason(content, _name(file)),
+                    chunker=self._extractor.chunker,
+                )
+            )
+        return drafts
+
+    def _is_read(self, document: Document, sha256: str) -> bool:
+        current = (document.state, document.sha256, document.chunker)
+        return current == ("ready", sha256, self._extractor.chunker)
+
+    async def _touch(self, same: Sequence[tuple[Found, Document]]) -> None:
+        """Remember the new times of files whose bytes are the old ones."""
+        if not same:
+            return
+        async with self._db.write() as conn:
+            for file, document in same:
+                await documents.set_content(
+                    conn,
+                    document.id,
+                    size=file.size,
+                    sha256=document.sha256,
+                    mtime_ns=file.mtime_ns,
+                    revision=document.revision,
+                )
 
     async def _delete(self, collection: Collection, gone: Sequence[Document]) -> None:
         for start in range(0, len(gone), DELETE_GROUP):
@@ -168,10 +195,49 @@ def _gone(known: dict[str, Document], found: Walk, only: str | None) -> list[Doc
     ]
 
 
-def _differs(document: Document | None, file: Found) -> bool:
+def _differs(document: Document | None, file: Found, chunker: str) -> bool:
     if document is None or document.state not in ("ready", "failed"):
         return True
-    return (document.size, document.mtime_ns) != (file.size, file.mtime_ns)
+    current = (document.size, document.mtime_ns, document.chunker)
+    return current != (file.size, file.mtime_ns, chunker)
+
+
+def _batches(files: Sequence[Found]) -> Iterator[list[Found]]:
+    """The files in their order, as many together as a child should read in one go."""
+    batch: list[Found] = []
+    size = 0
+    for file in files:
+        if batch and (len(batch) == BATCH_FILES or size + file.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.size
+    if batch:
+        yield batch
+
+
+def _some(batches: Iterator[list[Found]], count: int) -> Iterator[list[list[Found]]]:
+    while some := list(islice(batches, count)):
+        yield some
+
+
+def _name(file: Found) -> str:
+    return PurePosixPath(file.path).name
+
+
+def _reason(error: PetraError, name: str) -> str:
+    return f"{name} is empty or not text any more." if isinstance(error, sniff.NotText) else str(error)
+
+
+def _look_at(root: Path, files: Sequence[Found]) -> list[tuple[str, str] | OSError]:
+    """What `_look` says of each file. Blocking."""
+    found: list[tuple[str, str] | OSError] = []
+    for file in files:
+        try:
+            found.append(_look(root / file.path, _name(file)))
+        except OSError as error:
+            found.append(error)
+    return found
 
 
 def _look(path: Path, name: str) -> tuple[str, str]:

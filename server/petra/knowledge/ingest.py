@@ -88,6 +88,20 @@ class Ingest:
         self._wake()
         return document, job
 
+    async def renew(self) -> int:
+        """Ask for each upload that another chunker has cut to be read again, and say how many there are.
+        Files of folders need no asking: the next look at their folder finds them."""
+        async with self._db.write() as conn:
+            outdated = await documents.uploads_of_another(conn, self._extractor.chunker)
+            for document in outdated:
+                job = await jobs.of_document(conn, document.id)
+                if job is None or job.ended:
+                    await jobs.enqueue(
+                        conn, "ingest", document.owner_id, {}, document.collection_id, document.id
+                    )
+        self._wake()
+        return len(outdated)
+
     async def index_path(
         self, owner_id: str, path: Path, collection_name: str | None = None
     ) -> tuple[Collection, Job]:
@@ -131,7 +145,8 @@ class Ingest:
             collection = await collections.get(conn, document.collection_id) if document else None
         if document is None or collection is None or document.upload_id is None:
             raise NotFound("The document is gone", cause="It was removed meanwhile")
-        if document.state == "ready":
+        again = document.state == "ready"
+        if again and document.chunker == self._extractor.chunker:
             return
         if ignore.secret(document.path):
             raise UnreadableDocument(
@@ -139,14 +154,16 @@ class Ingest:
                 cause="Going by its name, it holds keys or passwords",
                 remedy="Remove them and upload it under another name",
             )
-        await self._enter(document, "extracting")
+        if not again:  # what is ready stays so until it is replaced
+            await self._enter(document, "extracting")
         extracted = await self._extractor.extract(
             await self._blobs.local_path(document.upload_id), document.title
         )
         if extracted.media_type != document.media_type:  # its name said otherwise
             async with self._db.write() as conn:
                 await documents.set_media_type(conn, document.id, extracted.media_type)
-        await self._enter(document, "embedding")
+        if not again:
+            await self._enter(document, "embedding")
         draft = Draft(
             document_id=document.id,
             path=document.path,
@@ -156,6 +173,7 @@ class Ingest:
             sha256=document.sha256,
             mtime_ns=None,
             content=extracted,
+            chunker=self._extractor.chunker,
         )
 
         async def progress(done: int, total: int) -> None:

@@ -13,16 +13,17 @@ from petra.knowledge.blocks import embedded_text
 from petra.knowledge.embedding import Embedding, Progress
 from petra.knowledge.extract.extractor import Extracted
 from petra.knowledge.index import Indexes
-from petra.storage import chunks, collections, documents
+from petra.storage import chunks, collections, documents, symbols
 from petra.storage.chunks import Chunk, NewChunk
 from petra.storage.collections import Collection
 from petra.storage.database import Connection, Database
+from petra.storage.symbols import NewSymbol
 
 
 @dataclass(frozen=True)
 class Draft:
     """A file as it was read. `document_id` is None for one that has no row yet. `content` is what came
-    out of it, or the reason why nothing did."""
+    out of it, or the reason why nothing did; `chunker` names what read it."""
 
     document_id: str | None
     path: str
@@ -32,11 +33,17 @@ class Draft:
     sha256: str
     mtime_ns: int | None
     content: Extracted | str
+    chunker: str
 
     @property
     def chunks(self) -> list[NewChunk]:
         """Its passages."""
         return [] if isinstance(self.content, str) else self.content.chunks
+
+    @property
+    def symbols(self) -> list[NewSymbol]:
+        """What it defines."""
+        return [] if isinstance(self.content, str) else self.content.symbols
 
 
 class Publisher:
@@ -101,6 +108,8 @@ async def _store(conn: Connection, collection: Collection, draft: Draft, revisio
             conn, id, size=draft.size, sha256=draft.sha256, mtime_ns=draft.mtime_ns, revision=revision
         )
     await chunks.replace(conn, id, collection.id, draft.chunks, revision)
+    await symbols.replace(conn, id, collection.id, draft.symbols)
+    await documents.set_chunker(conn, id, draft.chunker)
     if isinstance(draft.content, str):
         await documents.set_state(conn, id, "failed", draft.content)
     else:

@@ -107,6 +107,14 @@ async def list_in(conn: AsyncConnection, collection_id: str) -> list[Document]:
     return many(Document, await conn.execute(query.order_by(documents.c.path, documents.c.id)))
 
 
+async def uploads_of_another(conn: AsyncConnection, chunker: str) -> list[Document]:
+    """Uploads that are ready and whose chunks another chunker has made."""
+    query = _alive().where(
+        documents.c.upload_id.is_not(None), documents.c.state == "ready", documents.c.chunker != chunker
+    )
+    return many(Document, await conn.execute(query.order_by(documents.c.id)))
+
+
 async def set_state(
     conn: AsyncConnection,
     id: str,

@@ -3,7 +3,7 @@
 It opens untrusted files, so it limits itself before the first one, has an empty environment and no
 way to write; before it parses a binary file it gives up whatever is left (`confine`). Requests:
 {op: "extract", path, name, forms} and {op: "render", path, name, page, width}. Answers: any number of
-{piece}, then one of {done}, {refer}, {error}. See `extractor` for the parent.
+{piece} and {symbols}, then one of {done}, {refer}, {error}. See `extractor` for the parent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from petra import platform
 from petra.errors import PetraError, UnreadableDocument
 from petra.knowledge.chunking import CountTokens, chunk
-from petra.knowledge.extract import confine, kinds, sniff
+from petra.knowledge.extract import confine, definitions, kinds, sniff
 from petra.knowledge.extract.document import Document, damaged
 from petra.knowledge.ignore import LARGEST_NOTEBOOK
 
@@ -38,6 +38,7 @@ def main() -> None:
     """Limit this process, then answer until stdin ends."""
     options = _options()
     count_tokens = _counter(options.tokenizer)
+    options.additive = _additive(options.tokenizer)
     if options.idle:
         platform.enter_idle_class()
     platform.die_first()
@@ -56,7 +57,7 @@ def _options() -> Namespace:
     parser.add_argument("--tokenizer")
     parser.add_argument("--idle", action="store_true")
     parser.add_argument("--seconds", type=float, required=True)
-    for name in ("--memory", "--pages", "--text", "--chunk-size", "--chunk-overlap"):
+    for name in ("--memory", "--pages", "--text", "--chunk-size", "--chunk-overlap", "--source-size"):
         parser.add_argument(name, type=int, required=True)
     return parser.parse_args()
 
@@ -76,6 +77,14 @@ def _counter(tokenizer: str | None) -> CountTokens:
         return [len(item) for item in model.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     return count
+
+
+def _additive(tokenizer: str | None) -> bool:
+    """Whether no token of this tokenizer spans two words: those of lines then add up to those of the text."""
+    if not tokenizer or not Path(tokenizer).is_file():
+        return False
+    splitter = json.loads(Path(tokenizer).read_bytes()).get("pre_tokenizer") or {}
+    return splitter.get("type") in ("BertPreTokenizer", "Whitespace", "WhitespaceSplit")
 
 
 def _answers(
@@ -126,9 +135,21 @@ def _extract(
         except Exception as error:  # a reader's own mistake must not pass for a lack of memory
             raise damaged(name, "a document") from error
     notice = document.notice
-    pieces = chunk(document.blocks, count_tokens, options.chunk_size, options.chunk_overlap)
+    blocks = definitions.as_source(document.blocks, name, media_type)
+    outlines = definitions.outlined(blocks, name, media_type)
+    pieces = chunk(
+        blocks,
+        count_tokens,
+        options.chunk_size,
+        options.chunk_overlap,
+        outlines=outlines,
+        source_size=options.source_size,
+        additive=options.additive,
+    )
     for piece in pieces[:MOST_PIECES]:
-        yield {"piece": [piece.header, piece.text, piece.overlap, piece.pages, piece.lines]}
+        yield {"piece": [piece.header, piece.text, piece.overlap, piece.gap, piece.pages, piece.lines]}
+    if found := definitions.symbols(blocks, outlines):
+        yield {"symbols": found}
     if len(pieces) > MOST_PIECES:
         less = f"Only the first {MOST_PIECES:,} of {len(pieces):,} passages are kept"
         notice = "; ".join(filter(None, (notice, less)))

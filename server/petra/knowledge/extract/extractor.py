@@ -5,35 +5,49 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from petra.errors import PetraError
 from petra.knowledge.blocks import embedded_text
+from petra.knowledge.chunking import VERSION
 from petra.knowledge.extract.process import Child
 from petra.storage.chunks import NewChunk
+from petra.storage.symbols import NewSymbol
 
 T = TypeVar("T")
+Answers = list[dict[str, Any]] | PetraError
+"""What a child says to one request, or why it says nothing."""
 
 MiB = 1024 * 1024
 CHILDREN = 2
+READERS = 2
+"""Long-lived children for texts; the second one is started when the first has enough to do."""
+SOURCE_SIZE = 230
+"""Tokens of a chunk of source text, header included: with its two marks it fits an embedder of 256."""
 WIDEST = 2400
+
+File = tuple[Path, str]
+"""A file, and the name that is shown in errors and tells kinds of text apart."""
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """A document as chunks. `notice` tells the person what was left out, for example pages past the cap."""
+    """A document as chunks, and what it defines. `notice` tells the person what was left out, for example
+    pages past the cap."""
 
     media_type: str
     pages: int | None
     notice: str | None
     chunks: list[NewChunk]
+    symbols: list[NewSymbol]
 
 
 class Extractor:
-    """Runs extraction in children: one for each binary file, one long-lived one for all texts.
+    """Runs extraction in children: one for each binary file, long-lived ones for texts, batch by batch.
 
     `tokenizer` is the embedder's tokenizer.json, None when it is not known (tokens are then estimated).
     Limits are for one document: `memory` in bytes, `timeout` in seconds, `page_limit` in pages,
@@ -50,8 +64,11 @@ class Extractor:
         timeout: float = 60.0,
         page_limit: int = 2000,
         text_limit: int = 20 * MiB,
+        source_size: int = SOURCE_SIZE,
     ) -> None:
         self._timeout = timeout
+        self.chunker = f"{VERSION} {chunk_size} {chunk_overlap} {source_size}"
+        """Names what makes chunks of a document: of another one, they would be others."""
         numbers = {
             "--memory": memory,
             "--seconds": timeout,
@@ -59,30 +76,41 @@ class Extractor:
             "--text": text_limit,
             "--chunk-size": chunk_size,
             "--chunk-overlap": chunk_overlap,
+            "--source-size": source_size,
         }
         self._arguments = [word for name, number in numbers.items() for word in (name, str(number))]
         self._tokenizer = ["--tokenizer", str(tokenizer)] if tokenizer else []
         self._places = asyncio.Semaphore(CHILDREN)
-        self._turn = asyncio.Lock()
-        self._reader: Child | None = None
-        self._threads = ThreadPoolExecutor(CHILDREN + 1, thread_name_prefix="extract")
+        self._turns = asyncio.Semaphore(READERS)
+        self._readers: list[Child] = []
+        self._threads = ThreadPoolExecutor(CHILDREN + READERS, thread_name_prefix="extract")
 
     async def extract(self, path: Path, name: str) -> Extracted:
         """The chunks of a file. `name` is shown in errors and tells kinds of text apart.
 
         Raises UnreadableDocument: encrypted, damaged, without text, binary, empty, too large.
         """
-        request = {"op": "extract", "path": str(path), "name": name}
-        async with self._turn:
-            answers = await self._ask(await self._ready(), {**request, "forms": ["text"]}, name)
-        if "refer" in answers[-1]:
-            async with self._places:
-                child = await self._start(idle=True)
-                try:
-                    answers = await self._ask(child, {**request, "forms": [answers[-1]["refer"]]}, name)
-                finally:
-                    await self._run(child.end)
-        return await self._run(_extracted, answers)
+        (found,) = await self.extract_many([(path, name)])
+        if isinstance(found, PetraError):
+            raise found
+        return found
+
+    async def extract_many(self, files: Sequence[File]) -> list[Extracted | PetraError]:
+        """The chunks of each file, or why there are none. Texts are read one after the other in one child;
+        calls at the same time have a child each, up to two."""
+        requests = [{"op": "extract", "path": str(path), "name": name} for path, name in files]
+        answers = await self._read([{**request, "forms": ["text"]} for request in requests])
+        binary = [
+            place
+            for place, answer in enumerate(answers)
+            if isinstance(answer, list) and "refer" in answer[-1]
+        ]
+        others = await asyncio.gather(
+            *(self._alone({**requests[place], "forms": [_form(answers[place])]}) for place in binary)
+        )
+        for place, answer in zip(binary, others, strict=True):
+            answers[place] = answer
+        return await self._run(_all_extracted, answers)
 
     async def render_page(self, path: Path, name: str, page: int, width: int) -> bytes:
         """Page `page` (from 1) of a PDF as PNG, `width` pixels wide, at most 2400.
@@ -96,36 +124,49 @@ class Extractor:
             "page": page,
             "width": max(16, min(width, WIDEST)),
         }
-        async with self._places:
-            child = await self._start(idle=False)
-            try:
-                answers = await self._ask(child, request, name)
-            finally:
-                await self._run(child.end)
+        answers = await self._alone(request)
+        if isinstance(answers, PetraError):
+            raise answers
         return base64.b64decode(answers[-1]["done"]["png"])
 
     async def close(self) -> None:
         """End the children."""
-        if self._reader:
-            await self._run(self._reader.end)
-            self._reader = None
+        while self._readers:
+            await self._run(self._readers.pop().end)
         self._threads.shutdown(wait=False)
 
-    async def _ready(self) -> Child:
-        """The long-lived child, a new one when a file has ended the last."""
-        if self._reader and not self._reader.alive:
-            await self._run(self._reader.end)
-            self._reader = None
-        self._reader = self._reader or await self._start(idle=True)
-        return self._reader
+    async def _read(self, requests: Sequence[Mapping[str, Any]]) -> list[Answers]:
+        """What a long-lived child answers, a new one where a file has ended the last."""
+        answers: list[Answers] = []
+        async with self._turns:
+            while len(answers) < len(requests):
+                child = self._readers.pop() if self._readers else await self._start(idle=True)
+                try:
+                    answers += await self._ask(child, child.ask_each, requests[len(answers) :])
+                finally:
+                    if child.alive:
+                        self._readers.append(child)
+                    else:
+                        await self._run(child.end)
+        return answers
+
+    async def _alone(self, request: Mapping[str, Any]) -> Answers:
+        """What a child answers that lives for one request."""
+        async with self._places:
+            child = await self._start(idle=request["op"] == "extract")
+            try:
+                (answer,) = await self._ask(child, child.ask_each, [request])
+            finally:
+                await self._run(child.end)
+        return answer
 
     async def _start(self, *, idle: bool) -> Child:
         arguments = [*self._arguments, *self._tokenizer, *(["--idle"] if idle else [])]
         return await self._run(Child, arguments, self._timeout)
 
-    async def _ask(self, child: Child, request: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    async def _ask(self, child: Child, ask: Callable[..., T], requests: Sequence[Mapping[str, Any]]) -> T:
         """All answers of a child, which is ended when the caller is cancelled."""
-        running = asyncio.ensure_future(self._run(lambda: list(child.ask(request, name))))
+        running = asyncio.ensure_future(self._run(ask, requests))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -138,12 +179,23 @@ class Extractor:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
 
 
+def _form(answers: Answers) -> str:
+    """The form of a file that needs a child of its own."""
+    return "" if isinstance(answers, PetraError) else str(answers[-1]["refer"])
+
+
+def _all_extracted(answers: Sequence[Answers]) -> list[Extracted | PetraError]:
+    return [answer if isinstance(answer, PetraError) else _extracted(answer) for answer in answers]
+
+
 def _extracted(answers: list[dict[str, Any]]) -> Extracted:
-    *pieces, last = answers
+    *parts, last = answers
     done = last["done"]
-    chunks = []
-    for ordinal, answer in enumerate(pieces):
-        header, text, _, pages, lines = answer["piece"]
+    chunks, symbols = [], []
+    for name, kind, scope, first, end in (item for part in parts for item in part.get("symbols", ())):
+        symbols.append(NewSymbol(str(name), str(kind), str(scope), (int(first), int(end))))
+    for ordinal, piece in enumerate(part["piece"] for part in parts if "piece" in part):
+        header, text, overlap, gap, pages, lines = piece
         chunks.append(
             NewChunk(
                 ordinal=ordinal,
@@ -152,10 +204,16 @@ def _extracted(answers: list[dict[str, Any]]) -> Extracted:
                 pages=(int(pages[0]), int(pages[1])) if pages else None,
                 lines=(int(lines[0]), int(lines[1])) if lines else None,
                 text_hash=text_hash(str(header), str(text)),
+                overlap=int(overlap),
+                gap=str(gap),
             )
         )
     return Extracted(
-        media_type=str(done["media_type"]), pages=done["pages"], notice=done["notice"], chunks=chunks
+        media_type=str(done["media_type"]),
+        pages=done["pages"],
+        notice=done["notice"],
+        chunks=chunks,
+        symbols=symbols,
     )
 
 

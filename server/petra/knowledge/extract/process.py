@@ -56,6 +56,18 @@ class Child:
         finally:
             timer.cancel()
 
+    def ask_each(self, requests: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]] | PetraError]:
+        """The answers to each request, or why there are none. It ends early when one ended the child."""
+        found: list[list[dict[str, Any]] | PetraError] = []
+        for request in requests:
+            try:
+                found.append(list(self.ask(request, str(request["name"]))))
+            except PetraError as error:
+                found.append(error)
+            if not self.alive:
+                break
+        return found
+
     def _exchange(self, request: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
         assert self._process.stdin and self._process.stdout  # noqa: S101 - both are pipes
         try:
@@ -71,7 +83,7 @@ class Child:
             if error := answer.get("error"):
                 raise _error(error, name, self._seconds)
             yield answer
-            if "piece" not in answer:
+            if "piece" not in answer and "symbols" not in answer:
                 return
         raise self._death(name)
 
