@@ -46,7 +46,7 @@ async def extractor(tmp_path: Path) -> AsyncIterator[Extractor]:
     await extractor.close()
     assert [chunk.text for chunk in found.chunks] == ["The next file is read."]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024, "KiB"
-    assert time.monotonic() - start < 25
+    assert time.monotonic() - start < 60
 
 
 def large(path: Path, parts: dict[str, str | bytes], name: str, head: str, piece: str, times: int) -> Path:
@@ -137,7 +137,7 @@ async def test_a_thousand_slides_and_chapters(extractor: Extractor, tmp_path: Pa
     [
         ("deep.ipynb", "[" * 500_000),
         ("deep.html", "<div>" * 200_000 + "Words. " * 100),
-        ("open.html", "<p>Words. " * 100 + "<a " * 3000),
+        ("open.html", "<p>Words. " * 100 + "<a " * 100_000),
         ("wide.csv", ",".join(["1"] * 300_000) + "\n" + ",".join(["2"] * 300_000)),
         ("quote.csv", 'a,b\n"' + "x,y\n" * 200_000),
         ("blanks.tex", "\\section" + " " * 500_000 + "\nWords."),

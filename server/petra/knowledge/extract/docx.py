@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from petra.knowledge.extract.archive import Archive
 from petra.knowledge.extract.document import Document, without_text
@@ -22,7 +22,7 @@ def read(archive: Archive, main: str, *, text_limit: int) -> Document:
     if (part := by_kind.get("styles", "")) in archive:
         parse(archive.stream(part), styles, name)
     parts = Parts()
-    body = _Body(parts, styles.levels(), text_limit)
+    body = _Body(parts, styles.levels(), styles.lists, text_limit)
     parse(archive.stream(main), body, name)
     room = body.room
     for kind, title in (("footnotes", "Footnotes"), ("endnotes", "Endnotes")):
@@ -42,9 +42,11 @@ def read(archive: Archive, main: str, *, text_limit: int) -> Document:
 
 
 class _Styles:
-    """Which paragraph styles are headings, and how deep, also through the styles they are based on."""
+    """Which paragraph styles are headings, and how deep, also through the styles they are based on; and
+    which are those of lists."""
 
     def __init__(self) -> None:
+        self.lists: set[str] = set()
         self._own: dict[str, int] = {}
         self._based_on: dict[str, str] = {}
         self._style = ""
@@ -55,6 +57,8 @@ class _Styles:
             self._style = attributes.get("styleId", "")
         elif tag == "name" and (level := _named_level(value)) is not None:
             self._own[self._style] = level
+        elif (tag == "name" and value.lower().startswith("list ")) or tag == "numPr":
+            self.lists.add(self._style)
         elif tag == "basedOn":
             self._based_on[self._style] = value
         elif tag == "outlineLvl" and (level := _outline_level(value)) is not None:
@@ -93,10 +97,11 @@ def _outline_level(value: str) -> int | None:
 class _Body(Texts):
     IGNORED = Texts.IGNORED | {"moveFrom", "del", "separator", "continuationSeparator"}
 
-    def __init__(self, parts: Parts, levels: Mapping[str, int], room: int) -> None:
+    def __init__(self, parts: Parts, levels: Mapping[str, int], lists: Collection[str], room: int) -> None:
         super().__init__(room)
         self._parts = parts
         self._levels = levels
+        self._lists = lists
         self._level: int | None = None
         self._listed = False
 
@@ -106,6 +111,7 @@ class _Body(Texts):
             self._level, self._listed = None, False
         elif tag == "pStyle":
             self._level = self._levels.get(value)
+            self._listed = value in self._lists
         elif tag == "outlineLvl":
             self._level = _outline_level(value)
         elif tag == "numPr":

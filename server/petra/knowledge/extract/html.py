@@ -36,6 +36,7 @@ _BREAKS = frozenset(
 )
 _LEVELS = {f"h{level}": level for level in range(1, 7)}
 _DEEPEST_TABLE = 16
+_MOST_UNFINISHED = 20
 _TEMPLATE = re.compile(r"\{%|\{\{|<\?php|<%")
 _FEWEST_WORDS = 40
 
@@ -66,6 +67,33 @@ class _Reader(HTMLParser):
         self._as: str = ""
         """What the words become: "", "li", "pre", "title" or a heading."""
         self._tables: list[list[list[str]]] = []
+        self._unfinished = 0
+
+    # Each tag that never ends is looked for up to the end of the page, by Pythons before 2025 from every
+    # place: with a few of them, what is left is no page.
+    def parse_starttag(self, i: int) -> int:
+        """Where the tag that begins at `i` ends, or -1."""
+        return self._tried(super().parse_starttag(i))
+
+    def parse_endtag(self, i: int) -> int:
+        """The same for an end tag."""
+        return self._tried(super().parse_endtag(i))
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """The same for a comment."""
+        return self._tried(super().parse_comment(i, report))
+
+    def parse_html_declaration(self, i: int) -> int:
+        """The same for a declaration."""
+        return self._tried(super().parse_html_declaration(i))
+
+    def parse_pi(self, i: int) -> int:
+        """The same for a processing instruction."""
+        return self._tried(super().parse_pi(i))
+
+    def _tried(self, end: int) -> int:
+        self._unfinished += end < 0
+        return len(self.rawdata) if self._unfinished > _MOST_UNFINISHED else end
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         if self._hidden:

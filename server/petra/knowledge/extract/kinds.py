@@ -28,7 +28,7 @@ def text(found: sniff.Text, name: str) -> Document:
         return Document(latex.read(content), None)
     if found.media_type == sniff.NOTEBOOK:
         cells = notebook.read(content, name)
-        return cells or Document([Block(text=clean(content), kind="source", line=1)], None)
+        return cells or Document([Block(text=clean(content), line=1)], None)
     return Document(read_plain(found), None)
 
 

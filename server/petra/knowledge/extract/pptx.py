@@ -61,7 +61,9 @@ def _blocks(slide: _Shapes, notes: _Shapes, number: int) -> list[Block]:
     if notes.lines:
         lines += ["", "Notes:", *notes.lines]
     title = " ".join(slide.title)[:_LONGEST_TITLE]
-    blocks = [Block(text="\n".join(lines), header=title, page=number)] if lines else []
+    # A title alone stands above the tables of its slide anyway.
+    alone = bool(slide.tables) and len(lines) == len(slide.title)
+    blocks = [Block(text="\n".join(lines), header=title, page=number)] if lines and not alone else []
     for rows in slide.tables:
         blocks += table_blocks([Row(row) for row in rows], title, number)
     return blocks
