@@ -19,6 +19,9 @@ Match = dict[str, list[Node]]
 LARGEST = 1 << 20
 """Bytes. Larger source text is data or generated; parsing it would take memory rather than tell much."""
 SECONDS = 2.0
+_SAMPLES = 64
+_OUTWARD = 8
+_MOST_IN_ERROR = 5_000
 _PORTION = 1 << 16
 
 
@@ -57,9 +60,30 @@ def parse(content: bytes, language: str, seconds: float = SECONDS) -> Tree | Non
 
 
 def matches(tree: Tree, language: str) -> list[tuple[int, Match]]:
-    """What the tags of a language find in a tree, each with the number of its pattern.
+    """What the tags of a language find in a tree, each with the number of its pattern; nothing in text that
+    the grammar makes no sense of.
 
     It has no deadline of its own: a progress callback makes tree-sitter 0.26.1 read freed memory here. The
     size of what is parsed bounds it, and the child's deadline.
     """
+    if _senseless(tree):
+        return []
     return QueryCursor(tags(language)).matches(tree.root_node)
+
+
+def _senseless(tree: Tree) -> bool:
+    """Whether one error holds thousands of nodes: matching takes time by the square of their number (200,000
+    brackets took 30 s). Going by some of the nodes: an error that none of them is in is a small one."""
+    root = tree.root_node
+    if not root.has_error:
+        return False
+    cursor = tree.walk()
+    for sample in range(_SAMPLES):
+        cursor.goto_descendant(root.descendant_count * sample // _SAMPLES)
+        for _ in range(_OUTWARD):
+            node = cursor.node
+            if node and node.is_error and node.child_count > _MOST_IN_ERROR:
+                return True
+            if not cursor.goto_parent():
+                break
+    return False
