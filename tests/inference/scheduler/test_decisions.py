@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from petra.inference.worker.scheduler.admission import PATIENCE, Candidate, choose, in_turn
 from petra.inference.worker.scheduler.cells import Cells
 from petra.inference.worker.scheduler.cost import LEAST_CHUNK, StepCost
+from petra.inference.worker.scheduler.lookup import Lookup
 from petra.inference.worker.scheduler.prefixes import Holding, Kind, best, common, shareable
 from petra.inference.worker.scheduler.step import Demand, Take, plan, turn
 
@@ -154,6 +155,21 @@ class TestPrefixes:
         length = common(a, b, 30)
         assert a[:length] == b[:length] and length <= 30
         assert length == min(30, len(a), len(b)) or a[length] != b[length]
+
+
+class TestLookup:
+    def test_what_came_after_the_same_three_tokens_is_proposed(self) -> None:
+        lookup = Lookup()
+        tokens = [1, 2, 3, 4, 5, 6, 9, 2, 3]
+        assert lookup.propose(tokens) == []
+        tokens.append(4)
+        assert lookup.propose(tokens) == [5, 6]
+
+    def test_the_latest_occurrence_counts(self) -> None:
+        assert Lookup().propose([1, 2, 3, 7, 7, 1, 2, 3, 8, 8, 1, 2, 3]) == [8, 8]
+
+    def test_short_or_new_texts_propose_nothing(self) -> None:
+        assert Lookup().propose([]) == Lookup().propose([1, 2]) == Lookup().propose([1, 2, 3]) == []
 
 
 class TestCells:

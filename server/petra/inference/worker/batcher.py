@@ -19,18 +19,15 @@ from petra.errors import ModelUnavailable, PetraError
 from petra.inference.worker.cache import Cache
 from petra.inference.worker.decoder import ABORTED, DONE, NO_ROOM, Chosen, Decoder, Row, Sampler
 from petra.inference.worker.scheduler import admission
-from petra.inference.worker.scheduler.cost import StepCost
+from petra.inference.worker.scheduler.lookup import PROPOSED, Lookup
 from petra.inference.worker.scheduler.prefixes import Holding, Source
-from petra.inference.worker.scheduler.step import Demand, Take, plan, turn
-from petra.inference.worker.scheduler.threads import Threads
+from petra.inference.worker.scheduler.step import Demand, plan, turn
+from petra.inference.worker.stepper import Stepper
 
 Reason = Literal["stop", "length"]
 
 # Where nobody is writing, a longer step disturbs nobody; a cancel interrupts it.
 ALONE = 1.6
-# A step that takes so many times what was expected, and at least so many seconds, is given up when fewer
-# threads can take it: beside other programs, threads that wait for each other all but stand still.
-OVERDUE, LEAST_OVERDUE = 6.0, 1.0
 
 
 class Listener(Protocol):
@@ -90,6 +87,7 @@ class Slot:
     work: Work
     holding: Holding
     waits_for: Source | None = None
+    lookup: Lookup = field(default_factory=Lookup)
 
     @property
     def pending(self) -> int:
@@ -106,6 +104,29 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one answer has computed in a step: its next `count` tokens, and a `guess` of what it will say
+    after them, which costs less than a step for each."""
+
+    slot: Slot
+    count: int
+    guess: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the step; the tokens after the last, and after the guesses, will be chosen."""
+        holding = self.slot.holding
+        last, sequence = len(holding.tokens) - 1, holding.sequence or 0
+        tokens = [*holding.tokens[holding.held : holding.held + self.count], *self.guess]
+        return [Row(token, at, sequence, at >= last) for at, token in enumerate(tokens, holding.held)]
+
+    @property
+    def writing(self) -> int:
+        """Rows that continue an answer."""
+        return 1 + len(self.guess) if self.slot.pending == 1 else 0
+
+
+@dataclass(frozen=True)
 class Options:
     """How to batch: most answers at once, and for one person; seconds of a step; bytes of parked
     histories outside the cache; threads on a quiet machine; the measured rate of reading, tokens/s."""
@@ -119,9 +140,7 @@ class Options:
 
 
 class Batcher:
-    """See the module. `submit` and `step` are for its thread; `stepped` is told the seconds of each step;
-    `idle_cores` tells how many cores nobody used since it was asked last. While a step is under way
-    `computing` says whose, and `overdue_at` when it had better be interrupted; others may look at both."""
+    """See the module. `submit` and `step` are for its thread; for the rest see Stepper."""
 
     def __init__(
         self,
@@ -135,14 +154,17 @@ class Batcher:
         self._decoder = decoder
         self._options = options
         self._clock = clock
-        self._stepped = stepped
         self.cache = Cache(decoder, park_bytes=options.park_bytes, clock=clock)
-        self.cost = StepCost(options.reading_rate)
-        self.threads = Threads(options.threads, 1 / options.reading_rate, idle_cores)
+        self.stepper: Stepper[Work] = Stepper(
+            decoder,
+            threads=options.threads,
+            rate=options.reading_rate,
+            clock=clock,
+            stepped=stepped,
+            idle_cores=idle_cores,
+        )
         self.waiting: list[Work] = []
         self.slots: list[Slot] = []
-        self.computing: tuple[Work, ...] = ()
-        self.overdue_at = float("inf")
         self._read_for: Counter[str | None] = Counter()
         self._adapter: str | None = None
         self._steps = 0
@@ -169,9 +191,9 @@ class Batcher:
         self._admit()
         self._share()
         self.cache.settle([slot.holding for slot in self.slots])
-        takes = self._plan()
-        if takes:
-            self._compute(takes)
+        parts = self._plan()
+        if parts:
+            self._compute(parts)
 
     def fail_all(self, error: PetraError) -> None:
         """End everything with an error and forget the cache's contents."""
@@ -272,7 +294,7 @@ class Batcher:
 
     # -- the step
 
-    def _plan(self) -> list[Take]:
+    def _plan(self) -> list[Part]:
         demands = [
             Demand(
                 slot.work.number,
@@ -288,91 +310,86 @@ class Batcher:
         here = [one for one in demands if one.ready and one.adapter == self._adapter]
         writing = sum(one.pending == 1 for one in here)
         target = self._options.step_seconds * (1 if writing else ALONE)
-        return plan(
+        takes = plan(
             demands,
             adapter=self._adapter,
-            chunk=self.cost.chunk(writing, target),
+            chunk=self.stepper.cost.chunk(writing, target),
             batch=self._decoder.batch,
             first=self._steps,
         )
-
-    def _compute(self, takes: Sequence[Take]) -> None:
         slots = {slot.work.number: slot for slot in self.slots}
-        chosen = [(slots[take.key], take.count) for take in takes]
-        self.cache.make_room(sum(size for _, size in chosen))
-        self.computing = tuple(slot.work for slot, _ in chosen)
-        self._decoder.interrupt(False)
-        begun = self._clock()
-        if self.threads.now > 1:
-            self.overdue_at = begun + max(OVERDUE * self._expected(chosen), LEAST_OVERDUE)
-        code = self._decode(chosen)
-        seconds = self._clock() - begun
-        overdue, self.overdue_at = begun + seconds > self.overdue_at, float("inf")
-        self.computing = ()
-        if code == ABORTED and overdue:
-            self._decoder.set_threads(self.threads.collapsed(self._clock()))
-        elif code == DONE:
+        return [Part(slots[take.key], take.count, self._guess(slots[take.key])) for take in takes]
+
+    def _guess(self, slot: Slot) -> tuple[int, ...]:
+        """What the only answer may say next. Beside others it would cost them time."""
+        if len(self.slots) != 1 or self.waiting or slot.pending != 1 or not self._decoder.can_trim:
+            return ()
+        tokens = slot.holding.tokens
+        left = min(slot.work.most - len(slot.work.said), self._decoder.context - len(tokens))
+        return tuple(slot.lookup.propose(tokens)) if left > PROPOSED else ()
+
+    def _compute(self, parts: Sequence[Part]) -> None:
+        self.cache.make_room(sum(part.count + len(part.guess) for part in parts))
+        code = self._decode(parts)
+        if code == DONE:
             self._steps += 1
-            self._measure(chosen, seconds)
-            self._advance(chosen)
+            self._advance(parts)
         elif code == NO_ROOM:
             self._make_room()
         elif code != ABORTED:
-            self._isolate(chosen, code)
+            self._isolate(parts, code)
 
-    def _decode(self, chosen: Sequence[tuple[Slot, int]]) -> int:
-        rows: list[Row] = []
-        for slot, size in chosen:
-            holding = slot.holding
-            held, sequence = holding.held, holding.sequence
-            last = len(holding.tokens) - 1
-            rows += [
-                Row(holding.tokens[at], at, sequence or 0, at == last) for at in range(held, held + size)
-            ]
-        code = self._decoder.decode(rows, chosen[0][0].work.adapter)
+    def _decode(self, parts: Sequence[Part]) -> int:
+        code = self.stepper.run(
+            [row for part in parts for row in part.rows],
+            parts[0].slot.work.adapter,
+            tuple(part.slot.work for part in parts),
+            writing=sum(part.writing for part in parts),
+            cells=self.cache.used,
+        )
         if code not in (DONE, NO_ROOM):
             # Some of the rows may be in the cache.
-            for slot, _ in chosen:
-                self.cache.cut(slot.holding, slot.holding.held)
+            for part in parts:
+                self.cache.cut(part.slot.holding, part.slot.holding.held)
         return code
 
-    def _expected(self, chosen: Sequence[tuple[Slot, int]]) -> float:
-        return self.cost.seconds(*_shape(chosen))
-
-    def _measure(self, chosen: Sequence[tuple[Slot, int]], seconds: float) -> None:
-        writing, reading = _shape(chosen)
-        self.cost.learn(writing, reading, seconds)
-        self._stepped(seconds)
-        now = self.threads.observe(writing, reading, self.cache.used, seconds, self._clock())
-        self._decoder.set_threads(now)
-
-    def _advance(self, chosen: Sequence[tuple[Slot, int]]) -> None:
+    def _advance(self, parts: Sequence[Part]) -> None:
         """Count what is in the cache now, and choose a token for those who have all of theirs there."""
         row = -1
-        for slot, size in chosen:
-            row += size
-            work, holding = slot.work, slot.holding
+        for part in parts:
+            slot, work, holding = part.slot, part.slot.work, part.slot.holding
+            row += part.count
             if slot.pending > 1:
-                self._read_for[work.owner] += size
+                self._read_for[work.owner] += part.count
             before = holding.held
-            self.cache.wrote(holding, size)
+            self.cache.wrote(holding, part.count)
             if before < holding.public <= holding.held:
                 self.cache.pin(holding)
             if not slot.pending:
-                self._choose(slot, row)
+                self._choose(slot, row, part.guess)
+            row += len(part.guess)
 
-    def _choose(self, slot: Slot, row: int) -> None:
-        work = slot.work
+    def _choose(self, slot: Slot, row: int, guess: Sequence[int]) -> None:
+        """Choose the token after a row, and after each guess that was right."""
+        work, holding = slot.work, slot.holding
+        self.cache.wrote(holding, len(guess))
+        reason: Reason | None = None
         try:
-            chosen = work.sampler.sample(row)
-            reason = work.listener.said(chosen)
+            for expected in (*guess, None):
+                chosen = work.sampler.sample(row)
+                reason = work.listener.said(chosen)
+                work.said.append(chosen.token)
+                holding.tokens.append(chosen.token)
+                if reason is None and len(work.said) >= work.most:
+                    reason = "length"
+                if reason or chosen.token != expected:
+                    break
+                row += 1
         except PetraError as error:
             self._fail(slot, error)
             return
-        work.said.append(chosen.token)
-        slot.holding.tokens.append(chosen.token)
-        if reason is None and len(work.said) >= work.most:
-            reason = "length"
+        if guess:
+            self.cache.cut(holding, len(holding.tokens) - 1)
         if reason:
             self._end(slot, reason)
 
@@ -395,14 +412,14 @@ class Batcher:
             else:
                 self._fail(slot, _failure("There is no room for it in the model's cache"))
 
-    def _isolate(self, chosen: Sequence[tuple[Slot, int]], code: int) -> None:
+    def _isolate(self, parts: Sequence[Part], code: int) -> None:
         """A step failed: compute each answer's part alone, so that only the one at fault fails."""
-        for one in chosen:
-            alone = code if len(chosen) == 1 else self._decode([one])
+        for part in parts:
+            alone = code if len(parts) == 1 else self._decode([part])
             if alone == DONE:
-                self._advance([one])
+                self._advance([part])
             elif alone not in (NO_ROOM, ABORTED):
-                self._fail(one[0], _failure(f"llama.cpp could not decode it (code {alone})"))
+                self._fail(part.slot, _failure(f"llama.cpp could not decode it (code {alone})"))
 
     def _end(self, slot: Slot, reason: Reason) -> None:
         self._leave(slot)
@@ -418,12 +435,6 @@ class Batcher:
         slot.work.sampler.close()
         self.cache.close(slot.holding)
         slot.work.listener.failed(error)
-
-
-def _shape(chosen: Sequence[tuple[Slot, int]]) -> tuple[int, int]:
-    """How many sequences of a step are written, and how many tokens of prompts are read."""
-    writing = sum(slot.pending == 1 for slot, _ in chosen)
-    return writing, sum(size for slot, size in chosen if slot.pending > 1)
 
 
 def _failure(cause: str) -> ModelUnavailable:

@@ -162,7 +162,7 @@ class LlamaEngine:
         busy = bool(self._open) or self._preparing > 0
         return {
             "context": self.context,
-            "prefill_tokens_per_s": round(batcher.cost.reading_rate, 1),
+            "prefill_tokens_per_s": round(batcher.stepper.cost.reading_rate, 1),
             "busy": busy,
             "queued": len(batcher.waiting),
             "active": len(batcher.slots),
@@ -170,7 +170,7 @@ class LlamaEngine:
             "served": self._served,
             "progress_age_s": round(time.monotonic() - self._progress, 3) if busy else 0.0,
             "degraded": self._degraded,
-            "threads": batcher.threads.now,
+            "threads": batcher.stepper.threads.now,
             "kv_cells": self._decoder.cells,
             "kv_cells_used": batcher.cache.used,
             "kv_unified": self._decoder.unified,
@@ -257,7 +257,7 @@ class LlamaEngine:
         ticket.gone = True
         self._open.discard(ticket)
         self._served += 1
-        computing = self._batcher.computing
+        computing = self._batcher.stepper.computing
         if computing and all(work.listener.gone for work in computing):
             self._decoder.interrupt(True)
 
@@ -275,7 +275,7 @@ class LlamaEngine:
     async def _look_for_overdue(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            if time.monotonic() > self._batcher.overdue_at:
+            if time.monotonic() > self._batcher.stepper.overdue_at:
                 self._decoder.interrupt(True)
 
     # -- in the tokenising thread
