@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from petra.errors import BadRequest, Busy, ModelUnavailable, PetraError, TooLarge
 from petra.inference.worker.batcher import Batcher, Options, Work
-from petra.inference.worker.decoder import Row
+from petra.inference.worker.calibrate import Calibration, calibrate
 from petra.inference.worker.engine import Ended, Event, Generation, Sampling, Waiting
 from petra.inference.worker.idle import IdleCores
 from petra.inference.worker.llamacpp.context import ContextOptions, LlamaContext
@@ -37,36 +37,6 @@ WATCH_SECONDS = 0.2
 TELL_SECONDS = 0.25  # between two reports of the place in the queue
 WEIGHT = 0.2
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How a model runs best here."""
-
-    flash_attention: bool
-    unified: bool
-    threads: int
-    prefill_rate: float
-
-
-def calibrate(
-    model: LlamaModel,
-    *,
-    threads: int,
-    cells: int,
-    sequences: int,
-    flash_attention: bool | None,
-    unified: bool | None,
-    cache: Path | None,
-) -> Calibration:
-    """Prove the model with one step."""
-    options = ContextOptions(256, 256, 1, threads=max(threads, 1), flash_attention=bool(flash_attention))
-    context = LlamaContext(model, options)
-    begun = time.perf_counter()
-    context.decode([Row(token, token, 0, token == 63) for token in range(64)])
-    rate = 64 / (time.perf_counter() - begun)
-    context.close()
-    return Calibration(bool(flash_attention), unified is not False, max(threads, 1), rate)
 
 
 class LlamaEngine:
@@ -101,7 +71,7 @@ class LlamaEngine:
                 step_seconds=options.step_seconds,
                 park_bytes=options.park_bytes,
                 threads=calibration.threads,
-                reading_rate=calibration.prefill_rate,
+                reading_rate=max(calibration.prefill_rate, 1.0),
             ),
             stepped=self._stepped,
             idle_cores=IdleCores(),
@@ -149,6 +119,7 @@ class LlamaEngine:
                 context=options.context,
                 sequences=sequences,
                 threads=found.threads,
+                ubatch=found.rows,
                 flash_attention=found.flash_attention,
                 unified=found.unified,
             ),
