@@ -28,7 +28,7 @@ async def test_it_answers(chat: ModelEndpoint) -> None:
 async def test_what_it_says_about_itself(chat: ModelEndpoint) -> None:
     able = await chat.capabilities()
     assert able.tokenize_many and able.metrics and not able.rerank and not able.infill
-    assert able.context == 2048 and (able.prefill_tokens_per_s or 0) > 5
+    assert able.context == 2048 and (able.prefill_tokens_per_s or 0) > 0
     assert await chat.models() == [CHAT]
     health = await chat.health()
     assert health["status"] == "ok" and health["degraded"] is None and not health["busy"]
