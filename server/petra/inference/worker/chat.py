@@ -199,10 +199,10 @@ class LlamaEngine:
     def _refuse_when_full(self, request: Generation) -> None:
         waiting = sum(ticket.admitted is None for ticket in self._open)
         mine = sum(ticket.admitted is None for ticket in self._open if ticket.request.user == request.user)
-        if waiting >= self._limits.queue:
+        if waiting + self._preparing >= self._limits.queue + self._limits.places:
             raise Busy(
                 "The model's queue is full",
-                cause=f"{waiting} requests are waiting",
+                cause=f"{waiting + self._preparing} requests are waiting",
                 remedy="Ask again in a moment",
             )
         if request.user is not None and mine >= self._limits.queue_per_person:
