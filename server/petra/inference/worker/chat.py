@@ -199,7 +199,8 @@ class LlamaEngine:
     def _refuse_when_full(self, request: Generation) -> None:
         waiting = sum(ticket.admitted is None for ticket in self._open)
         mine = sum(ticket.admitted is None for ticket in self._open if ticket.request.user == request.user)
-        if waiting + self._preparing >= self._limits.queue + self._limits.places:
+        free = max(self._limits.places - len(self._batcher.slots), 0)
+        if waiting + self._preparing >= self._limits.queue + free:
             raise Busy(
                 "The model's queue is full",
                 cause=f"{waiting + self._preparing} requests are waiting",
