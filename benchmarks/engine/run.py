@@ -100,7 +100,7 @@ def everything(row: Row, result: Result) -> dict[str, Any]:
 
 def print_head(about: dict[str, Any], plan: Plan) -> None:
     """What the figures hold for."""
-    print(f"{about['machine']}; {about['model']}; {plan.threads} threads; load {about['load_average']}")
+    print(f"{about['machine']}; {about['model']}; threads: {plan.threads}; load: {about['load_average']}")
     print(
         f"median of {plan.repetitions} (lowest to highest); the peer is llama.cpp's server in this setting\n"
     )
@@ -109,13 +109,18 @@ def print_head(about: dict[str, Any], plan: Plan) -> None:
 
 def print_line(line: dict[str, Any]) -> None:
     """For people."""
-    spread = f" ({min(line['ratios']):.2f}–{max(line['ratios']):.2f})"
+    spread = f" ({short(min(line['ratios']))}–{short(max(line['ratios']))})"
     verdict = "met" if line["met"] else "missed"
     print(
-        f"{line['measure']:<46}{line['petra']:>9.4g}{line['peer']:>9.4g}{line['ratio']:>8.2f}×{spread:<15}"
-        f"{line['aim']:<9}{verdict:<8}{line['setting']}",
+        f"{line['measure']:<46}{short(line['petra']):>9}{short(line['peer']):>9}{short(line['ratio']):>8}×"
+        f"{spread:<15}{line['aim']:<9}{verdict:<8}{line['setting']}",
         flush=True,
     )
+
+
+def short(value: float) -> str:
+    """Three digits, or all that stand before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 if __name__ == "__main__":
