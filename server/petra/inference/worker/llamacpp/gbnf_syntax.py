@@ -1,4 +1,4 @@
-"""The form of grammars in GBNF, as llama.cpp's grammars/README.md has it."""
+"""The form of grammars in GBNF, as llama.cpp's grammars/README.md has it, without tokens by their name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_REPETITIONS = 2000
 _ESCAPE = r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[tnr\\\"\[\]])"
 _TOKENS = re.compile(
     rf"""(?P<space>[ \t]+|\#[^\r\n]*)|(?P<line>\r\n?|\n)|(?P<define>::=)|(?P<name>[A-Za-z0-9-]+)
-    |(?P<literal>"(?:[^"\\]|{_ESCAPE})*")|(?P<set>\[(?:[^\]\\]|{_ESCAPE})*\]|!?<[^<>\s]+>|\.)
+    |(?P<literal>"(?:[^"\\]|{_ESCAPE})*")|(?P<set>\[(?:[^\]\\]|{_ESCAPE})*\]|\.)
     |(?P<repeat>[*+?]|\{{[ \t]*\d{{1,9}}[ \t]*(?:,[ \t]*(?:\d{{1,9}})?[ \t]*)?\}})|(?P<mark>[()|])""",
     re.VERBOSE,
 )

@@ -13,8 +13,8 @@ ASCII = 128
 
 
 class Initials:
-    """`first` is each token's first byte, 0 for what has no text: special tokens. `single` are the tokens of
-    one ASCII character, which stand for all that begin with it."""
+    """`bytes` are the tokens of one byte. Of them `single` are those of one ASCII character, which stand for
+    all tokens that begin with it."""
 
     def __init__(self, vocab: int, count: int) -> None:
         buffer = ctypes.create_string_buffer(1)
@@ -30,6 +30,8 @@ class Initials:
                 longer = ctypes.create_string_buffer(-size)
                 native.token_to_piece(vocab, token, longer, -size, 0, False)
                 first[token] = longer.raw[0]
+        self.bytes = single
+        # Each token's first byte, 0 for what has no text: special tokens.
         self._first = first
         self.single = np.array([token for byte, token in sorted(single.items()) if 0 < byte < ASCII], np.intp)
         self._known = np.zeros(256, bool)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import llama_cpp as lib
@@ -40,6 +42,14 @@ def start() -> None:
     """Make llama.cpp ready; harmless when it is already."""
     lib.llama_log_set(_log, ctypes.c_void_p(0))
     lib.llama_backend_init()
+
+
+def freed(owner: object, sampler: Any) -> Callable[[], object]:
+    """Frees a sampler of llama.cpp, once: when it is called, or when its owner is forgotten, as that of a
+    request is whose reader left before it was queued."""
+    finalizer = weakref.finalize(owner, lib.llama_sampler_free, sampler)
+    finalizer.atexit = False  # the model has gone by then
+    return finalizer
 
 
 def _short(name: str, result: Any, *arguments: Any) -> Any:

@@ -50,6 +50,7 @@ class LlamaSampler:
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         for part in _parts(sampling):
             lib.llama_sampler_chain_add(self._chain, part)
+        self._free = native.freed(self, self._chain)
 
     def sample(self, row: int) -> Chosen:
         """See Sampler. Raises BadRequest when the grammar costs too much."""
@@ -97,7 +98,7 @@ class LlamaSampler:
 
     def close(self) -> None:
         """See Sampler."""
-        lib.llama_sampler_free(self._chain)
+        self._free()
         if self._constraint:
             self._constraint.close()
 
