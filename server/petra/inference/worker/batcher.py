@@ -8,7 +8,9 @@ given away, or whose step failed, simply has more to read again.
 
 from __future__ import annotations
 
+import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -93,6 +95,11 @@ class Slot:
     def pending(self) -> int:
         """Tokens that are not in the cache yet."""
         return len(self.holding.tokens) - self.holding.held
+
+    @property
+    def over(self) -> bool:
+        """Whether it has said more than there was certain room for."""
+        return len(self.work.said) > self.work.reserve
 
     @property
     def remaining(self) -> int:
@@ -203,6 +210,7 @@ class Batcher:
             work.sampler.close()
             work.listener.failed(error)
         self.waiting.clear()
+        self.cache.forget()
 
     # -- who is served
 
@@ -329,6 +337,8 @@ class Batcher:
         return tuple(slot.lookup.propose(tokens)) if left > PROPOSED else ()
 
     def _compute(self, parts: Sequence[Part]) -> None:
+        if all(part.slot.work.listener.gone for part in parts):
+            return  # they left while their beginnings were being copied
         self.cache.make_room(sum(part.count + len(part.guess) for part in parts))
         code = self._decode(parts)
         if code == DONE:
@@ -388,6 +398,9 @@ class Batcher:
         except PetraError as error:
             self._fail(slot, error)
             return
+        except Exception as error:  # one answer's grammar or reader is no reason to end the others'
+            self._fail(slot, unforeseen(error))
+            return
         if guess:
             self.cache.cut(holding, len(holding.tokens) - 1)
         if reason:
@@ -396,14 +409,15 @@ class Batcher:
     # -- what can go wrong
 
     def _make_room(self) -> None:
-        """The cache is full in spite of the reservations: let go what nobody uses, then put back the
-        answer that came last. It reads on later from what it has said so far."""
+        """The cache is full in spite of the reservations: let go what nobody uses, then put back an
+        answer that has more than it was promised, or else the one that came last. It goes on later from
+        what it has said so far."""
         if self.cache.make_room(self._decoder.cells - self.cache.used + 1):
             return
         if len(self.slots) > 1:
-            last = max(self.slots, key=lambda slot: slot.work.started or 0.0)
+            last = max(self.slots, key=lambda slot: (slot.over, slot.work.started or 0.0))
             self.slots.remove(last)
-            self.cache.close(last.holding)
+            self.cache.park(last.holding)
             self.waiting.append(last.work)
             return
         for slot in list(self.slots):
@@ -422,8 +436,8 @@ class Batcher:
                 self._fail(part.slot, _failure(f"llama.cpp could not decode it (code {alone})"))
 
     def _end(self, slot: Slot, reason: Reason) -> None:
-        self._leave(slot)
         slot.work.listener.ended(reason)
+        self._leave(slot)
 
     def _leave(self, slot: Slot) -> None:
         self.slots.remove(slot)
@@ -435,6 +449,13 @@ class Batcher:
         slot.work.sampler.close()
         self.cache.close(slot.holding)
         slot.work.listener.failed(error)
+
+
+def unforeseen(error: Exception) -> ModelUnavailable:
+    """A fault of the program's own: where it happened goes to the log, nobody's text does."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    sys.stderr.write(f"{type(error).__name__} in {where.name}, {where.filename}:{where.lineno}\n")
+    return _failure(type(error).__name__)
 
 
 def _failure(cause: str) -> ModelUnavailable:

@@ -17,7 +17,7 @@ from petra.inference.worker.scheduler.prefixes import Holding, Kind, Source, bes
 MOST_PINNED = 4
 LEAST_PINNED = 32  # tokens; reading fewer anew is cheaper than keeping them
 LEAST_PARKED = 16
-PARKED_PER_PERSON = 4
+PARKED_PER_PERSON, PARKED_OF_NOBODY = 4, 64
 # In a unified cache every step looks at every cell up to the last: parked ones cost the others time.
 PARKED_SHARE = 0.25
 
@@ -129,9 +129,15 @@ class Cache:
             ):
                 self._drop(kept)  # the new one begins with all of it
         own = [kept for kept in own if kept in self.kept]
-        if holding.owner is not None and len(own) >= PARKED_PER_PERSON:
+        most = PARKED_PER_PERSON if holding.owner is not None else PARKED_OF_NOBODY
+        if len(own) >= most:
             self._drop(min(own, key=lambda kept: kept.used))
         self.kept.append(holding)
+
+    def forget(self) -> None:
+        """Keep nothing of what nobody uses."""
+        for kept in list(self.kept):
+            self._drop(kept)
 
     def close(self, holding: Holding) -> None:
         """Forget a holding and free its sequence."""
@@ -146,7 +152,12 @@ class Cache:
             return
         served = sum(holding.held for holding in active)
         resting = [kept for kept in self.kept if kept.kind is Kind.PARKED and kept.sequence is not None]
-        if served and sum(kept.held for kept in resting) > PARKED_SHARE * served:
+        if not served or not resting:
+            return
+        alone = self.used - self._cells.used(
+            without={kept.sequence for kept in resting if kept.sequence is not None}
+        )
+        if alone > PARKED_SHARE * served:
             self._unload(min(resting, key=lambda kept: kept.used))
 
     def make_room(self, cells: int, *, sequences: int = 0, spare: Holding | None = None) -> bool:
@@ -173,15 +184,14 @@ class Cache:
         return self._decoder.cells - self._cells.used(without=idle)
 
     def _take_over(self, holding: Holding, source: Source) -> bool:
-        """Go on in a parked sequence itself where most of it is wanted: that copies nothing."""
+        """Go on in a parked sequence itself where all of it is wanted: that copies nothing."""
         old = source.holding
         if old.kind is not Kind.PARKED or old.sequence is None or old.owner != holding.owner:
             return False
-        if 2 * source.length < old.held:
+        if source.length < old.held:
             return False
         self.kept.remove(old)
         holding.sequence, holding.held = old.sequence, old.held
-        self.cut(holding, source.length)
         return True
 
     def _restore(self, holding: Holding, source: Source) -> None:
@@ -206,7 +216,7 @@ class Cache:
             return
         self._cells.write(sequence, missing)
         holding.held = saved.held
-        if 2 * source.length >= saved.held:
+        if source.length == saved.held and saved.owner == holding.owner:
             self._drop(saved)
         self.cut(holding, source.length)
 

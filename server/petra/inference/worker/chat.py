@@ -11,6 +11,7 @@ import asyncio
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from petra.errors import BadRequest, Busy, ModelUnavailable, PetraError, TooLarge
-from petra.inference.worker.batcher import Batcher, Options, Work
+from petra.inference.worker.batcher import Batcher, Options, Work, unforeseen
 from petra.inference.worker.calibrate import Calibration, calibrate
 from petra.inference.worker.engine import Ended, Event, Generation, Sampling, Waiting
 from petra.inference.worker.idle import IdleCores
@@ -30,9 +31,11 @@ from petra.inference.worker.template import CHATML, TRANSCRIPT, ChatTemplate, Pr
 from petra.inference.worker.ticket import Answer, Ticket, Vocabulary
 
 # Room that an answer without max_tokens is certain to have; it gets more where there is more.
-RESERVE = 512
+RESERVE, MOST_RESERVED = 512, 1024
 # Sequences beyond those of the answers: pinned beginnings, and histories that wait in the cache.
-SPARE_SEQUENCES = 12
+SPARE_SEQUENCES, SPARE_IN_PARTS = 12, 2
+# Characters that no token exceeds on average: longer texts are refused before they are tokenised.
+LONGEST_TOKEN = 64
 WATCH_SECONDS = 0.2
 TELL_SECONDS = 0.25  # between two reports of the place in the queue
 WEIGHT = 0.2
@@ -82,6 +85,8 @@ class LlamaEngine:
         self._written: dict[Ticket, int] = {}
         self._told = 0.0
         self._preparing = 0
+        self._preparing_for: Counter[str | None] = Counter()
+        self._cells_used = 0
         self._served = 0
         self._progress = time.monotonic()
         self._answer_seconds = 0.0
@@ -102,20 +107,22 @@ class LlamaEngine:
         Raises ModelFileError, or ModelUnavailable where the memory is too small.
         """
         model = LlamaModel(path, extra_bufts=options.extra_bufts)
-        sequences = options.limits.places + SPARE_SEQUENCES
+        split = options.context * (options.limits.places + SPARE_IN_PARTS)
         found = calibrate(
             model,
             threads=options.threads,
             cells=options.room,
-            sequences=sequences,
+            sequences=options.limits.places + SPARE_SEQUENCES,
             flash_attention=options.flash_attention,
-            unified=options.unified,
+            # A cache in parts needs room for the longest prompt in each.
+            unified=True if options.unified is None and options.room < split else options.unified,
             cache=options.calibration,
         )
+        sequences = options.limits.places + (SPARE_SEQUENCES if found.unified else SPARE_IN_PARTS)
         context = LlamaContext(
             model,
             ContextOptions(
-                cells=options.room,
+                cells=options.room if found.unified or options.cells else split,
                 context=options.context,
                 sequences=sequences,
                 threads=found.threads,
@@ -131,6 +138,7 @@ class LlamaEngine:
         """Values for `/health`. `progress_age_s` is how long the model has been at one step."""
         batcher = self._batcher
         busy = bool(self._open) or self._preparing > 0
+        working = self._preparing > 0 or not batcher.idle
         return {
             "context": self.context,
             "prefill_tokens_per_s": round(batcher.stepper.cost.reading_rate, 1),
@@ -139,11 +147,12 @@ class LlamaEngine:
             "active": len(batcher.slots),
             "places": self._limits.places,
             "served": self._served,
-            "progress_age_s": round(time.monotonic() - self._progress, 3) if busy else 0.0,
+            # A reader that is slow to take its answer is no sign of a model that is stuck.
+            "progress_age_s": round(time.monotonic() - self._progress, 3) if working else 0.0,
             "degraded": self._degraded,
             "threads": batcher.stepper.threads.now,
             "kv_cells": self._decoder.cells,
-            "kv_cells_used": batcher.cache.used,
+            "kv_cells_used": self._cells_used,
             "kv_unified": self._decoder.unified,
             "parked": batcher.cache.parked,
             "parked_bytes": batcher.cache.parked_bytes,
@@ -160,7 +169,11 @@ class LlamaEngine:
         """See ChatEngine."""
         try:
             self._refuse_when_full(request)
-            ticket, works = await self._prepare(lambda: self._works(request))
+            self._preparing_for[request.user] += request.n
+            try:
+                ticket, works = await self._prepare(lambda: self._works(request))
+            finally:
+                self._preparing_for[request.user] -= request.n
         except PetraError as error:
             self._metrics.refused(error.code)
             raise
@@ -187,6 +200,7 @@ class LlamaEngine:
             self._watcher.cancel()
         for ticket in self._open:
             ticket.gone = True
+            ticket.events.put_nowait(ModelUnavailable("The model is being stopped", remedy="Ask again"))
         self._decoder.interrupt(True)
         self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
@@ -197,19 +211,24 @@ class LlamaEngine:
     # -- in the event loop
 
     def _refuse_when_full(self, request: Generation) -> None:
-        waiting = sum(ticket.admitted is None for ticket in self._open)
-        mine = sum(ticket.admitted is None for ticket in self._open if ticket.request.user == request.user)
+        """Raise Busy when too many answers wait, of all or of this person. What is being tokenised counts:
+        a burst must not pass before the first of it is queued."""
+        waiting = self._preparing_for.copy()
+        for ticket in self._open:
+            if ticket.admitted is None:
+                waiting[ticket.request.user] += ticket.request.n
         free = max(self._limits.places - len(self._batcher.slots), 0)
-        if waiting + self._preparing >= self._limits.queue + free:
+        if waiting.total() >= self._limits.queue + free:
             raise Busy(
                 "The model's queue is full",
-                cause=f"{waiting + self._preparing} requests are waiting",
+                cause=f"{waiting.total()} answers are waiting",
                 remedy="Ask again in a moment",
             )
-        if request.user is not None and mine >= self._limits.queue_per_person:
+        own = min(free, self._limits.per_person) + self._limits.queue_per_person
+        if request.user is not None and waiting[request.user] >= own:
             raise Busy(
                 "Too many of your questions are waiting",
-                cause=f"There are {mine}, and one person may have {self._limits.queue_per_person}",
+                cause=f"There are {waiting[request.user]}, and one person may have {own}",
                 remedy="Wait for an answer, or cancel one",
             )
 
@@ -268,7 +287,7 @@ class LlamaEngine:
                 owner=request.user,
                 public=prompt.public,
                 adapter=request.adapter,
-                reserve=min(most, request.max_tokens or RESERVE),
+                reserve=min(most, request.max_tokens or RESERVE, MOST_RESERVED),
                 reuse=request.cache_prompt,
                 seconds=self._limits.seconds,
             )
@@ -277,6 +296,13 @@ class LlamaEngine:
 
     def _prompt(self, request: Generation) -> Prompt:
         first = [] if self._model.bos is None else [self._model.bos]
+        texts = [request.prompt or "", request.suffix or "", *(one.content for one in request.messages)]
+        if sum(map(len, texts)) > LONGEST_TOKEN * self.context:
+            raise TooLarge(
+                "The prompt is far too long",
+                cause=f"It has {sum(map(len, texts))} characters, and the model reads {self.context} tokens",
+                remedy="Ask a shorter question, select less, or choose a model with a longer context",
+            )
         if request.prompt is None:
             return self._template.apply(request.messages, request.public_messages)
         tokens = self._model.tokenize(request.prompt)
@@ -313,9 +339,7 @@ class LlamaEngine:
             try:
                 self._batcher.step()
             except Exception as error:  # this thread must go on, whatever happens
-                self._batcher.fail_all(
-                    ModelUnavailable("The model failed on this request", cause=type(error).__name__)
-                )
+                self._batcher.fail_all(unforeseen(error))
             self._progress = time.monotonic()
             self._tell_positions()
             self._hand_over()
@@ -363,7 +387,8 @@ class LlamaEngine:
     def _measure(self, written: int) -> None:
         batcher = self._batcher
         self._metrics.load(len(batcher.waiting), len(batcher.slots))
-        self._metrics.cache(batcher.cache.used, self._decoder.cells)
+        self._cells_used = batcher.cache.used
+        self._metrics.cache(self._cells_used, self._decoder.cells)
         self._metrics.parked(batcher.cache.parked_bytes)
         if self._step_seconds:
             self._metrics.step(self._step_seconds, written)

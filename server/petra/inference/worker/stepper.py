@@ -51,10 +51,10 @@ class Stepper(Generic[Work]):
         """Compute `rows`, of which `writing` continue answers, beside `cells` tokens in the cache. Returns
         what Decoder.decode does."""
         reading = len(rows) - writing
-        self.computing = works
         self._decoder.interrupt(False)
+        self.computing = works
         begun = self._clock()
-        if self.threads.now > 1:
+        if self.threads.now > 1 and self._decoder.can_trim:
             expected = self.cost.seconds(writing, reading)
             self.overdue_at = begun + max(OVERDUE * expected, LEAST_OVERDUE)
         code = self._decoder.decode(rows, adapter)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 # After so many seconds a request that is too big for what is free is not passed any more.
 PATIENCE = 5.0
+# So many requests that do not fit are looked at for one that does.
+LOOK_AHEAD = 8
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,13 @@ def choose(
     if len(active) >= places:
         return None
     counts = Counter(active)
+    misfits = 0
     for candidate in in_turn(waiting, active):
         if candidate.owner is not None and counts[candidate.owner] >= per_person:
             continue
         if fits(candidate):
             return candidate
-        if now - candidate.since > PATIENCE:
+        misfits += 1
+        if now - candidate.since > PATIENCE or misfits == LOOK_AHEAD:
             return None
     return None

@@ -39,6 +39,9 @@ class StepCost:
             # Never all of it for the writing: an outlier there must not make reading look free.
             spent = max(seconds - self._writing(writing), 0.2 * seconds) / reading
             self._read += WEIGHT * (spent - self._read)
+            if writing in self._write:
+                # Only steps without prompts measure writing; one outlier must not last while there are none.
+                self._write[writing] = min(self._write[writing], seconds)
 
     def _writing(self, count: int) -> float:
         if not count:

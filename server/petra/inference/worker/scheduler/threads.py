@@ -65,8 +65,12 @@ class Threads:
     def collapsed(self, now: float) -> int:
         """A step with `self.now` threads took so long that it was given up. Returns the number for the
         next step."""
+        if self._before is not None:  # it was only a try
+            self._look = min(self._look * 2, LONGEST_LOOK)
+        else:
+            self._look = FIRST_LOOK
         self._before, self._slow = None, 0
-        self._next_look = now + FIRST_LOOK
+        self._next_look = now + self._look
         self.now = max(1, self.now - 1)
         return self.now
 
