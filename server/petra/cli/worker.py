@@ -23,8 +23,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.kind != "stub":
         values = options.settings(args)
-        chosen = values.model_path if args.kind == "chat" else values.embedding_model
-        args.model = [_resolved(values.models, given) for given in args.model or [chosen]]
+        chosen = {"chat": values.model_path, "embed": values.embedding_model}.get(args.kind)
+        given = args.model or ([chosen] if chosen else [])
+        args.model = [_resolved(values.models, model) for model in given]
     return main.run(args)
 
 

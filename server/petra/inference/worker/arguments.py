@@ -32,14 +32,14 @@ class LoraFile:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The arguments that `petra worker` and the supervisor share."""
-    parser.add_argument("kind", choices=("chat", "embed", "stub"), help="what the model does")
+    parser.add_argument("kind", choices=("chat", "embed", "rerank", "stub"), help="what the model does")
     parser.add_argument("--listen", required=True, metavar="unix:PATH|HOST:PORT")
     parser.add_argument(
         "--model",
         action="append",
         default=[],
         metavar="[NAME=]PATH",
-        help="a GGUF file, or a sentence-transformers folder; further ones are loaded when asked for",
+        help="a GGUF file, or the folder of an embedder or reranker; further ones are loaded when asked for",
     )
     parser.add_argument("--name", help="the first model's name on the wire (from its path)")
     parser.add_argument("--threads", type=int, default=0, help="0: one for each physical core")
@@ -48,6 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
                         help="a further Host header to answer to")  # fmt: skip
     parser.add_argument("--idle-class", action="store_true", help="run only when nobody wants the CPU")
     parser.add_argument("--fp32", action="store_true", help="embed in full precision only")
+    parser.add_argument("--calibration", type=Path, metavar="FILE", help="keeps what was measured at a start")
     parser.add_argument("--supervised", action="store_true", help="end when standard input does")
     _add_chat(parser.add_argument_group("only for chat"))
     stub = parser.add_argument_group("only for stub")
@@ -78,7 +79,6 @@ def _add_chat(chat: argparse._ArgumentGroup) -> None:
                       help="auto: as is measured to be faster")  # fmt: skip
     chat.add_argument("--kv", choices=("auto", "unified", "split"), default="auto",
                       help="form of the cache; auto: as is measured to be faster")  # fmt: skip
-    chat.add_argument("--calibration", type=Path, metavar="FILE", help="keeps what was measured at a start")
     chat.add_argument("--no-extra-bufts", action="store_true",
                       help="no repacked weights: for CPUs that offer more than they can do")  # fmt: skip
 

@@ -1,143 +1,96 @@
-"""The embedder: sentence-transformers, a batch at a time in one thread."""
+"""The embedder behind the door: texts in, vectors out, what somebody waits for ahead of the rest."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-import torch
-from sentence_transformers import SentenceTransformer
-
-from petra.errors import ModelFileError
+from petra.inference.worker import static
+from petra.inference.worker.embed_runner import EmbedRunner
 from petra.inference.worker.engine import Vectors
 
-BATCH = 32
-LEAST_COSINE = 0.999
-PROBE = [
-    "A short text.",
-    "The derivative of a function measures how fast its value changes with its argument. " * 3,
-    "def add(a: int, b: int) -> int:\n    return a + b\n" * 4,
-    "In 1905 Einstein published four papers that changed physics, on light, atoms, time and mass. " * 2,
-]
+SHORT_TOKENS = 1024
+"""A request of so many tokens in all is served ahead of longer ones: a question, the sentences of an
+answer. Clients need not say what they are, so any OpenAI client gets it; ingestion sends thousands."""
 
 
-class SentenceEngine:
-    """`Embedder` over a sentence-transformers folder.
+class Encoder(Protocol):
+    """Turns texts into tokens, and tokens into vectors of `dimension` numbers. A text has at most
+    `context` tokens, of a longer one the end is cut off; `batch_sizes` are the fewest and most tokens of
+    a batch."""
 
-    With `fp32` false it computes in bfloat16 where that is measured at the start to be faster and to give
-    the same vectors (cosine to fp32 at least 0.999).
-    """
+    dimension: int
+    context: int
+    batch_sizes: tuple[int, int]
 
-    def __init__(self, name: str, path: Path, *, threads: int, fp32: bool = False) -> None:
+    def read(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text as the model reads them, special ones included."""
+        ...
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """All tokens of each text, without special ones."""
+        ...
+
+    def encode(self, rows: Sequence[Sequence[int]]) -> Vectors:
+        """Vectors of length 1 of what `read` gave, float32 (n, d)."""
+        ...
+
+    def about(self) -> dict[str, Any]:
+        """How it computes, for `/health`."""
+        ...
+
+
+class EmbedEngine:
+    """`Embedder` over an `Encoder`. Tokens are counted in one thread and vectors computed in another, so
+    that a question need not wait for a batch before it is in the queue."""
+
+    def __init__(self, name: str, encoder: Encoder) -> None:
         self.name = name
-        torch.set_num_threads(threads)
-        try:
-            self._model = SentenceTransformer(str(path), local_files_only=True)
-        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-            raise ModelFileError(
-                f"{path.name} cannot be loaded",
-                cause=f"It is no whole sentence-transformers folder ({type(error).__name__})",
-                remedy="Run `petra models verify`, then `petra models pull NAME`",
-            ) from error
-        self._model.eval()
-        self._bf16 = False
-        self.rate = self._choose(fp32)
-        self._pending = 0
-        self._served = 0
-        self._progress = time.monotonic()
-        self._thread = ThreadPoolExecutor(1, "embed")
+        self._encoder = encoder
+        self._runner = EmbedRunner(encoder.encode, sizes=encoder.batch_sizes, short_tokens=SHORT_TOKENS)
+        self._reading = ThreadPoolExecutor(1, "tokenize")
+
+    @classmethod
+    def load(
+        cls, name: str, path: Path, *, threads: int, fp32: bool = False, cache: Path | None = None
+    ) -> EmbedEngine:
+        """The embedder of a folder: a static one, or one of sentence-transformers (`fp32` then keeps it in
+        full precision, and `cache` what was measured). Blocking. Raises ModelFileError."""
+        if static.is_static(path):
+            return cls(name, static.StaticEncoder(path))
+        # Takes seconds and 300 MB, which a static model does without.
+        from petra.inference.worker.embed_encoder import SentenceEncoder
+
+        return cls(name, SentenceEncoder(path, threads=threads, fp32=fp32, cache=cache))
 
     def health(self) -> dict[str, Any]:
         """Values for `/health`."""
         return {
-            "context": int(self._model.max_seq_length or 512),
-            "dimension": self._dimension,
-            "precision": "bfloat16" if self._bf16 else "float32",
-            "texts_per_s": round(self.rate, 1),
-            "busy": self._pending > 0,
-            "queued": max(self._pending - 1, 0),
-            "served": self._served,
-            "progress_age_s": round(time.monotonic() - self._progress, 3) if self._pending else 0.0,
+            "context": self._encoder.context,
+            "dimension": self._encoder.dimension,
+            "batch_tokens": self._runner.batch_tokens,
             "degraded": None,
+            **self._encoder.about(),
+            **self._runner.health(),
         }
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """See Embedder. Batches are of texts of similar length, so that little is padded; a request that
-        is cancelled ends between two of them."""
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        result = np.zeros((len(texts), self._dimension), np.float32)
-        with self._busy():
-            for start in range(0, len(order), BATCH):
-                rows = order[start : start + BATCH]
-                batch = [texts[row] for row in rows]
-                loop = asyncio.get_running_loop()
-                result[rows] = await loop.run_in_executor(self._thread, self._encode, batch)
-                self._progress = time.monotonic()
-        self._served += 1
-        return result
+        """See Embedder."""
+        rows = await self._read(self._encoder.read, texts)
+        return await self._runner.run(rows, [len(row) for row in rows])
 
     async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokens of each text, without [CLS] and [SEP]."""
-        tokenizer = self._model.tokenizer
-        with self._busy():
-            return await asyncio.get_running_loop().run_in_executor(
-                self._thread,
-                lambda: [list(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]],
-            )
+        """See Engine."""
+        return await self._read(self._encoder.tokenize, texts)
 
     async def close(self) -> None:
         """Wait for the batch under way."""
-        await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
+        await self._runner.close()
+        await asyncio.to_thread(self._reading.shutdown, wait=True, cancel_futures=True)
 
-    @contextmanager
-    def _busy(self) -> Iterator[None]:
-        if not self._pending:
-            self._progress = time.monotonic()
-        self._pending += 1
-        try:
-            yield
-        finally:
-            self._pending -= 1
-
-    def _encode(self, texts: list[str]) -> Vectors:
-        with torch.inference_mode(), self._precision():
-            rows = self._model.encode(
-                texts,
-                batch_size=BATCH,
-                normalize_embeddings=True,
-                convert_to_numpy=False,
-                convert_to_tensor=True,
-                show_progress_bar=False,
-            )
-        vectors: Vectors = rows.float().cpu().numpy()
-        # Under bfloat16 the model's own normalisation is only good to three digits.
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        return vectors
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        return torch.autocast("cpu", dtype=torch.bfloat16) if self._bf16 else nullcontext()
-
-    def _choose(self, fp32: bool) -> float:
-        """Decide the precision by measuring both. Returns texts/s of the chosen one."""
-        self._encode(PROBE)
-        exact, seconds = self._timed()
-        self._dimension = int(exact.shape[1])
-        if fp32:
-            return len(PROBE) / seconds
-        self._bf16 = True
-        self._encode(PROBE)
-        rough, faster = self._timed()
-        cosine = float((exact * rough).sum(axis=1).min())
-        self._bf16 = cosine >= LEAST_COSINE and faster < seconds
-        return len(PROBE) / (faster if self._bf16 else seconds)
-
-    def _timed(self) -> tuple[Vectors, float]:
-        started = time.perf_counter()
-        vectors = self._encode(PROBE)
-        return vectors, time.perf_counter() - started
+    async def _read(self, read: Any, texts: Sequence[str]) -> list[list[int]]:
+        found: list[list[int]] = await asyncio.get_running_loop().run_in_executor(self._reading, read, texts)
+        return found

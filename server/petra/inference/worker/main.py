@@ -20,7 +20,7 @@ from petra.inference import reports
 from petra.inference.worker import app as http
 from petra.inference.worker import arguments
 from petra.inference.worker.door import Door
-from petra.inference.worker.engine import ChatEngine, Embedder
+from petra.inference.worker.engine import ChatEngine, Embedder, Reranker
 from petra.inference.worker.metrics import Collectors, WorkerMetrics
 from petra.inference.worker.options import EngineOptions
 from petra.inference.worker.registry import Registry
@@ -101,6 +101,9 @@ def _application(
     if args.kind == "embed":
         embedder = _embedder(args)
         return http.build(embed=embedder, door=door, collectors=collectors), embedder.close
+    if args.kind == "rerank":
+        reranker = _reranker(args)
+        return http.build(rerank=reranker, door=door, collectors=collectors), reranker.close
     from petra.inference.worker import stub
 
     if args.crash_at_proof and not args.no_extra_bufts:
@@ -136,10 +139,23 @@ def _load(model: arguments.ModelFile, options: EngineOptions, metrics: WorkerMet
 
 
 def _embedder(args: argparse.Namespace) -> Embedder:
-    from petra.inference.worker.embed import SentenceEngine
+    from petra.inference.worker.embed import EmbedEngine
 
     model = arguments.model_files(args)[0]
-    return SentenceEngine(model.name, model.path, threads=args.threads or _cores(), fp32=args.fp32)
+    return EmbedEngine.load(
+        model.name,
+        model.path,
+        threads=args.threads or _cores(),
+        fp32=args.fp32,
+        cache=args.calibration,
+    )
+
+
+def _reranker(args: argparse.Namespace) -> Reranker:
+    from petra.inference.worker.rerank import RerankEngine
+
+    model = arguments.model_files(args)[0]
+    return RerankEngine(model.name, model.path, threads=args.threads or _cores())
 
 
 def _cores() -> int:

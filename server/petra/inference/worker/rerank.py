@@ -1,0 +1,131 @@
+"""The reranker: a cross-encoder reads a question together with each text, by ONNX Runtime in int8.
+
+Not by torch: on a CPU without bfloat16 ONNX Runtime is 3.8 times as fast, on one with it as fast, it
+takes a third of the memory, and the weights that can be had as a package are an ONNX file. One pair at a
+time: int8 is scaled anew for every batch, so that in company a text's score would depend on the others'
+(by up to 0.05); alone it does not, and nothing is padded, which makes it 1.9 times as fast as ten together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Encoding, Tokenizer
+
+from petra.errors import ModelFileError
+from petra.inference.worker.embed_runner import EmbedRunner, Values
+
+CONTEXT = 512
+MOST_QUERY = 128
+"""Tokens of the question; of the rest of the context a text has at least two thirds."""
+
+
+class RerankEngine:
+    """`Reranker` over a folder with `model.onnx` and `tokenizer.json`. Requests are served one after the
+    other: each ends sooner than if all went on together. Raises ModelFileError."""
+
+    def __init__(self, name: str, path: Path, *, threads: int) -> None:
+        self.name = name
+        self._session = _session(path, threads)
+        self._inputs = {item.name for item in self._session.get_inputs()}
+        self._pairs, self._counter = _tokenizers(path)
+        # One pair is a batch, and no request is short: first come, first served.
+        self._runner = EmbedRunner(self._score, sizes=(0, 0), short_tokens=0)
+        self._reading = ThreadPoolExecutor(1, "tokenize")
+        self._score(self._read("Is it loaded?", ["It is."]))
+
+    def health(self) -> dict[str, Any]:
+        """Values for `/health`."""
+        return {"context": CONTEXT, "precision": "int8", "degraded": None, **self._runner.health()}
+
+    async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
+        """See Reranker. A text is cut off at the end where the two are too long together."""
+        loop = asyncio.get_running_loop()
+        pairs = await loop.run_in_executor(self._reading, self._read, query, documents)
+        scores = await self._runner.run(pairs, [len(pair.ids) for pair in pairs])
+        return [float(score) for score in scores]
+
+    async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """See Engine."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reading, self._tokens, texts)
+
+    async def close(self) -> None:
+        """Wait for the pair under way."""
+        await self._runner.close()
+        await asyncio.to_thread(self._reading.shutdown, wait=True, cancel_futures=True)
+
+    def _read(self, query: str, documents: Sequence[str]) -> list[Encoding]:
+        """The pairs as the model reads them. A question that would leave no room for a text is cut."""
+        offsets = self._counter.encode(query, add_special_tokens=False).offsets
+        question = query if len(offsets) <= MOST_QUERY else query[: offsets[MOST_QUERY - 1][1]]
+        return list(self._pairs.encode_batch([(question, text) for text in documents]))
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        found = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [item.ids for item in found]
+
+    def _score(self, pairs: Sequence[Encoding]) -> Values:
+        scores = np.empty(len(pairs), np.float32)
+        for number, pair in enumerate(pairs):
+            fed = {
+                "input_ids": pair.ids,
+                "attention_mask": pair.attention_mask,
+                "token_type_ids": pair.type_ids,
+            }
+            rows = {name: np.array([ids], np.int64) for name, ids in fed.items() if name in self._inputs}
+            (logits,) = self._session.run(None, rows)
+            scores[number] = 1 / (1 + np.exp(-logits[0, 0]))
+        return scores
+
+
+def _session(path: Path, threads: int) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ModelFileError(
+            "A reranker needs onnxruntime",
+            cause="It is not installed here",
+            remedy="Install it: pip install onnxruntime",
+        ) from error
+    # On Windows it would report usage.
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait take the cores from everybody else.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            str(path / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its errors have no common base
+        raise _damaged(path, error) from error
+
+
+def _tokenizers(path: Path) -> tuple[Tokenizer, Tokenizer]:
+    """One that makes pairs of at most CONTEXT tokens, and one that counts."""
+    try:
+        text = (path / "tokenizer.json").read_text(encoding="utf-8")
+        pairs, counter = Tokenizer.from_str(text), Tokenizer.from_str(text)
+    except Exception as error:  # tokenizers raises no narrower one
+        raise _damaged(path, error) from error
+    for tokenizer in (pairs, counter):
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+    pairs.enable_truncation(CONTEXT, strategy="only_second")
+    return pairs, counter
+
+
+def _damaged(path: Path, error: Exception) -> ModelFileError:
+    return ModelFileError(
+        f"{path.name} cannot be loaded",
+        cause=f"It is no folder of a reranker, with model.onnx and tokenizer.json ({type(error).__name__})",
+        remedy="Run `petra models verify`, then `petra models pull NAME`",
+    )
