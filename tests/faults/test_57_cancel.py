@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from petra.inference.client import ChatMessage, Delta, ModelEndpoint, Queued
-from tests.inference.conftest import chat, chat_address  # noqa: F401
+from tests.inference.conftest import chat, chat_address, small_chat  # noqa: F401
 from tests.inference.workers import PARIS, STORY, said
 
 LONG = [ChatMessage("user", "The fox and the crow met again. " * 220)]

@@ -9,9 +9,16 @@ from tests.inference.workers import CHAT, EMBED, GEMMA, chat_file, models, worke
 
 
 @pytest.fixture(scope="session")
-def chat_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def small_chat(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Arguments of a worker with the small model; what it measures at its start is measured once."""
+    measured = tmp_path_factory.getbasetemp() / "measured.json"
+    return ("--context", "2048", "--calibration", str(measured))
+
+
+@pytest.fixture(scope="session")
+def chat_address(tmp_path_factory: pytest.TempPathFactory, small_chat: tuple[str, ...]) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("chat")
-    with worker(folder, "chat", "--model", str(chat_file()), "--name", CHAT, "--context", "2048") as address:
+    with worker(folder, "chat", "--model", str(chat_file()), "--name", CHAT, *small_chat) as address:
         yield address
 
 

@@ -25,8 +25,10 @@ async def told(endpoint: ModelEndpoint, number: int, texts: dict[int, str]) -> M
     return None
 
 
-async def test_every_reader_is_told_keeps_the_text_and_can_ask_again(tmp_path: Path) -> None:
-    async with supervised(tmp_path, WorkerSpec("chat", "chat", CHAT)) as supervisor:
+async def test_every_reader_is_told_keeps_the_text_and_can_ask_again(
+    tmp_path: Path, small_chat: tuple[str, ...]
+) -> None:
+    async with supervised(tmp_path, WorkerSpec("chat", "chat", CHAT, args=small_chat)) as supervisor:
         endpoint = await supervisor.use("chat")
         texts: dict[int, str] = {}
         readers = [asyncio.create_task(told(endpoint, number, texts)) for number in range(8)]
