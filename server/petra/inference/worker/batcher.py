@@ -222,8 +222,12 @@ class Batcher:
             self._leave(slot)
         now = self._clock()
         for slot in list(self.slots):
-            if slot.work.started is not None and now - slot.work.started > slot.work.seconds:
+            if slot.work.started is None or now - slot.work.started <= slot.work.seconds:
+                continue
+            if slot.work.said:
                 self._end(slot, "length")
+            else:
+                self._fail(slot, _too_slow(slot.work.seconds))
 
     def _candidates(self) -> list[admission.Candidate]:
         return [admission.Candidate(work.number, work.owner, work.since) for work in self.waiting]
@@ -456,6 +460,14 @@ def unforeseen(error: Exception) -> ModelUnavailable:
     where = traceback.extract_tb(error.__traceback__)[-1]
     sys.stderr.write(f"{type(error).__name__} in {where.name}, {where.filename}:{where.lineno}\n")
     return _failure(type(error).__name__)
+
+
+def _too_slow(seconds: float) -> ModelUnavailable:
+    return ModelUnavailable(
+        "The model could not read the question in time",
+        cause=f"An answer may take {seconds:.0f} s, and its prompt took all of it",
+        remedy="Ask a shorter question, select less, or ask again when the machine is less busy",
+    )
 
 
 def _failure(cause: str) -> ModelUnavailable:
