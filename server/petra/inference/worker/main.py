@@ -120,7 +120,7 @@ def _chat_models(args: argparse.Namespace, collectors: Collectors) -> Registry:
 
     def loader(model: arguments.ModelFile) -> Callable[[], ChatEngine]:
         own = [lora for lora in loras if lora.base == model.name]
-        options = arguments.engine_options(args, adapters=own, threads=args.threads or _cores())
+        options = arguments.engine_options(args, adapters=own, threads=args.threads)
         return lambda: _load(model, options, WorkerMetrics(model.name, collectors))
 
     first, *others = models
