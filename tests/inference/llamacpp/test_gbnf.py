@@ -116,14 +116,28 @@ def test_what_is_tried_first_leaves_nothing_out(smol: LlamaModel) -> None:
         for token in smol.tokenize(text):
             assert constraint.allows(token)
             constraint.accept(token)
-        found = set(constraint.allowed(zeros)["id"].tolist())
+        found = set(constraint.allowed(zeros, len(zeros))["id"].tolist())
         every = constraint._allowed(candidates(np.arange(smol.vocabulary)))["id"].tolist()
         assert found == {token for token in every if smol.piece(token) or smol.ends(token)}
     fox = smol.tokenize("🦊")
     assert len(fox) > 1, "a character of several tokens"
     for token in fox:
-        assert token in constraint.allowed(zeros)["id"]
+        assert token in constraint.allowed(zeros, len(zeros))["id"]
         constraint.accept(token)
+    constraint.close()
+
+
+@pytest.mark.parametrize("before", ["", '"', '"ab', '"ab"'])
+def test_the_likeliest_are_the_same_as_of_all(smol: LlamaModel, before: str) -> None:
+    constraint = Constraint(smol, 'root ::= "\\"" [^"\\x00-\\x1F]* "\\"" [0-9]{2}')
+    for token in smol.tokenize(before):
+        constraint.accept(token)
+    logits = np.random.default_rng(1).normal(size=smol.vocabulary).astype(np.float32)
+    logits[smol.tokenize("\n")] = 100
+    every = np.sort(constraint.allowed(logits, len(logits)), order="logit")[::-1]
+    for count in (1, 40):
+        some = np.sort(constraint.allowed(logits, count), order="logit")[::-1]
+        np.testing.assert_array_equal(some[:count]["id"], every[:count]["id"])
     constraint.close()
 
 
@@ -131,6 +145,6 @@ def test_no_special_token_stands_for_its_name(smol: LlamaModel) -> None:
     constraint = Constraint(smol, 'root ::= "<|im_start|>" | [a-z<|_>]+')
     start = smol.tokenize("<|im_start|>", special=True)[0]
     assert not constraint.allows(start)
-    assert start not in constraint.allowed(np.zeros(smol.vocabulary, np.float32))["id"]
+    assert start not in constraint.allowed(np.zeros(smol.vocabulary, np.float32), smol.vocabulary)["id"]
     assert constraint.allows(smol.tokenize("<")[0])
     constraint.close()

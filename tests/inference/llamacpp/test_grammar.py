@@ -124,7 +124,7 @@ def say(model: LlamaModel, schema: dict[str, Any], seed: int) -> Any:
         logits[liked] += 6 if step > 20 else 2
         logits[list(model.end_tokens)] += 50
         logits[parts] = -np.inf
-        allowed = constraint.allowed(logits)
+        allowed = constraint.allowed(logits, len(logits))
         token = int(allowed["id"][allowed["logit"].argmax()])
         if model.ends(token):
             break

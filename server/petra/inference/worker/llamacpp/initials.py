@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Collection
 
 import numpy as np
 
 from petra.inference.worker.llamacpp import native
 from petra.inference.worker.llamacpp.candidates import Ids
 
-ASCII = 128
+LONGEST = 64
 
 
 class Initials:
-    """`bytes` are the tokens of one byte. Of them `single` are those of one ASCII character, which stand for
-    all tokens that begin with it."""
+    """`bytes` are the tokens of one byte, by it; each stands for all tokens that begin with it. `said` tells
+    which tokens may be in an answer: those with a text, and the ends."""
 
-    def __init__(self, vocab: int, count: int) -> None:
-        buffer = ctypes.create_string_buffer(1)
-        first = np.zeros(count, np.uint8)
+    def __init__(self, vocab: int, count: int, ends: Collection[int]) -> None:
+        buffer = ctypes.create_string_buffer(LONGEST)
+        first = bytearray(count)
         single: dict[int, int] = {}
         for token in range(count):
-            # The size of a longer text comes back negative, and the text is not written.
-            size = native.token_to_piece(vocab, token, buffer, 1, 0, False)
-            if size == 1:
-                first[token] = buffer.raw[0]
-                single.setdefault(buffer.raw[0], token)
-            elif size:
+            size = native.token_to_piece(vocab, token, buffer, LONGEST, 0, False)
+            if size < 0:  # it would have been longer, and is not written
                 longer = ctypes.create_string_buffer(-size)
                 native.token_to_piece(vocab, token, longer, -size, 0, False)
                 first[token] = longer.raw[0]
+            elif size:
+                first[token] = byte = buffer.raw[0]
+                if size == 1:
+                    single.setdefault(byte, token)
         self.bytes = single
+        self.single = np.array(sorted(token for byte, token in single.items() if byte), np.intp)
         # Each token's first byte, 0 for what has no text: special tokens.
-        self._first = first
-        self.single = np.array([token for byte, token in sorted(single.items()) if 0 < byte < ASCII], np.intp)
+        self._first = np.frombuffer(bytes(first), np.uint8)
         self._known = np.zeros(256, bool)
-        self._known[first[self.single]] = True
+        self._known[self._first[self.single]] = True
+        self.said = self._first > 0
+        self.said[list(ends)] = True
 
     def beginning(self, allowed: Ids) -> Ids:
         """The tokens that may be allowed when of `single` only these are."""

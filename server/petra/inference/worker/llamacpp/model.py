@@ -117,7 +117,7 @@ class LlamaModel:
     @cached_property
     def initials(self) -> Initials:
         """With what each token begins. Takes 40 ms the first time."""
-        return Initials(self.vocab, self.vocabulary)
+        return Initials(self.vocab, self.vocabulary, self.end_tokens)
 
     def ends(self, token: int) -> bool:
         """Whether the token ends a turn."""
