@@ -197,7 +197,8 @@ class Batcher:
         self._let_go()
         self._admit()
         self._share()
-        self.cache.settle([slot.holding for slot in self.slots])
+        if self.slots:
+            self.cache.settle()
         parts = self._plan()
         if parts:
             self._compute(parts)

@@ -20,6 +20,7 @@ LEAST_PARKED = 16
 PARKED_PER_PERSON, PARKED_OF_NOBODY = 4, 64
 # In a unified cache every step looks at every cell up to the last: parked ones cost the others time.
 PARKED_SHARE = 0.25
+MOST_LOST = 128  # tokens of another ending that are not worth a sequence of their own
 
 
 class Cache:
@@ -146,18 +147,14 @@ class Cache:
             self._free.append(holding.sequence)
         holding.sequence, holding.held = None, 0
 
-    def settle(self, active: Iterable[Holding]) -> None:
+    def settle(self) -> None:
         """While others are served, move one parked sequence to memory if they take too much room."""
         if not self._decoder.unified:
             return
-        served = sum(holding.held for holding in active)
         resting = [kept for kept in self.kept if kept.kind is Kind.PARKED and kept.sequence is not None]
-        if not served or not resting:
-            return
-        alone = self.used - self._cells.used(
-            without={kept.sequence for kept in resting if kept.sequence is not None}
-        )
-        if alone > PARKED_SHARE * served:
+        others = self._cells.used(without={kept.sequence for kept in resting if kept.sequence is not None})
+        alone = self.used - others
+        if resting and alone > PARKED_SHARE * others:
             self._unload(min(resting, key=lambda kept: kept.used))
 
     def make_room(self, cells: int, *, sequences: int = 0, spare: Holding | None = None) -> bool:
@@ -184,14 +181,16 @@ class Cache:
         return self._decoder.cells - self._cells.used(without=idle)
 
     def _take_over(self, holding: Holding, source: Source) -> bool:
-        """Go on in a parked sequence itself where all of it is wanted: that copies nothing."""
+        """Go on in a parked sequence itself where all but a little of it is wanted, as when a question is
+        asked again: two that differ only at the end make every step longer."""
         old = source.holding
         if old.kind is not Kind.PARKED or old.sequence is None or old.owner != holding.owner:
             return False
-        if source.length < old.held:
+        if old.held - source.length > MOST_LOST or (source.length < old.held and not self._decoder.can_trim):
             return False
         self.kept.remove(old)
         holding.sequence, holding.held = old.sequence, old.held
+        self.cut(holding, source.length)
         return True
 
     def _restore(self, holding: Holding, source: Source) -> None:
