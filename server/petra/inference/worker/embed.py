@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -61,6 +62,9 @@ class EmbedEngine:
         full precision, and `cache` what was measured). Blocking. Raises ModelFileError."""
         if static.is_static(path):
             return cls(name, static.StaticEncoder(path))
+        # Read when torch is loaded. Its threads would spin while they wait for each other; beside a busy
+        # process that made 9 passages a second of 81.
+        os.environ["OMP_WAIT_POLICY"] = "passive"
         # Takes seconds and 300 MB, which a static model does without.
         from petra.inference.worker.embed_encoder import SentenceEncoder
 
