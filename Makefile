@@ -12,8 +12,8 @@ GPU_FLAG := $(if $(filter 1,$(GPU)),--gpu)
 
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/.*' 2>/dev/null)
 
-.PHONY: help setup run dev test test-setup lint format bench-start bench-attribution bench-retrieval bench-engine \
-	soak-engine pins clean FORCE
+.PHONY: help setup run dev test test-setup lint format bench-start bench-attribution bench-retrieval bench-embedding \
+	bench-engine soak-engine pins clean FORCE
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -46,6 +46,9 @@ bench-attribution: setup ## precision and recall of the sources that Petra marks
 
 bench-retrieval: setup ## nDCG@10 of a labelled collection (ARGS=FOLDER, in the layout of BEIR)
 	@$(BIN)/python benchmarks/retrieval/run.py $(ARGS)
+
+bench-embedding: setup ## ways to embed side by side, and how long a question waits beside documents
+	@$(BIN)/python benchmarks/embedding/run.py $(ARGS)
 
 bench-engine: setup .make/test ## the engine beside llama.cpp's own server, 20 minutes (ARGS="--quick": a few)
 	@$(BIN)/python -m benchmarks.engine.run $(ARGS)

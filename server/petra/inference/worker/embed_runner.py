@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -20,9 +20,9 @@ Values = np.ndarray[Any, np.dtype[np.float32]]
 @dataclass(eq=False)
 class _Request(Generic[Item]):
     items: Sequence[Item]
+    values: list[Values]
+    left: int
     done: asyncio.Future[Values]
-    values: list[Values] = field(default_factory=list)
-    left: int = 0
 
 
 class EmbedRunner(Generic[Item]):
@@ -49,8 +49,8 @@ class EmbedRunner(Generic[Item]):
         ends at once; a batch of it that is under way is computed in vain."""
         if not items:
             raise ValueError("nothing to compute")
-        request = _Request(items, asyncio.get_running_loop().create_future(), left=len(items))
-        request.values = [np.zeros(0, np.float32)] * len(items)
+        empty = [np.zeros(0, np.float32)] * len(items)
+        request = _Request(items, empty, len(items), asyncio.get_running_loop().create_future())
         if not self._requests:
             self._progress = time.monotonic()
         self._requests.append(request)

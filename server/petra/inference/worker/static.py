@@ -1,6 +1,6 @@
 """Static embedders: a vector for each token, and a text is the mean of its tokens' vectors.
 
-No transformer, no torch: hundreds of times faster than one in a tenth of the memory, and worse (see
+No transformer, no torch: a hundred times as fast as one, in a tenth of the memory, and worse (see
 docs/models.md). Such models are published as folders of model2vec or of sentence-transformers'
 StaticEmbedding; both are read here.
 """
