@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from petra.inference.worker.embed_queue import BATCH_SECONDS, EmbedQueue
+from petra.inference.worker.embed_queue import BATCH_SECONDS, Batching, EmbedQueue
 
 
 def queue(budget: int = 100, short: int = 50) -> EmbedQueue[str]:
-    return EmbedQueue(sizes=(budget, 4 * budget), short_tokens=short)
+    return EmbedQueue(Batching(budget, 4 * budget, short=short))
 
 
 def taken(waiting: EmbedQueue[str]) -> list[tuple[str, int]]:
@@ -72,6 +72,18 @@ def test_batches_become_as_large_as_fit_the_time() -> None:
     assert waiting.batch_tokens == 100
 
 
+def test_what_waits_is_divided_among_the_threads() -> None:
+    waiting: EmbedQueue[str] = EmbedQueue(Batching(20, 1000, threads=4))
+    waiting.add("rate", [100])
+    waiting.computed(waiting.take(), BATCH_SECONDS / 100)
+    assert waiting.batch_tokens == 1000
+    waiting.add("bulk", [10] * 40)
+    assert len(waiting.take()) == 10
+    waiting.add("left", [10] * 1000)
+    waiting.drop("left")
+    assert len(waiting.take()) == 7, "30 rows are left for four threads"
+
+
 def test_a_short_question_says_nothing_about_large_batches() -> None:
     waiting = queue()
     waiting.add("question", [10])
@@ -81,7 +93,7 @@ def test_a_short_question_says_nothing_about_large_batches() -> None:
 
 @given(st.lists(st.lists(st.integers(1, 300), min_size=1, max_size=12), max_size=8), st.integers(1, 400))
 def test_every_row_is_computed_once_and_no_batch_is_too_large(requests: list[list[int]], budget: int) -> None:
-    waiting: EmbedQueue[int] = EmbedQueue(sizes=(budget, budget), short_tokens=100)
+    waiting: EmbedQueue[int] = EmbedQueue(Batching(budget, budget, short=100))
     for number, lengths in enumerate(requests):
         waiting.add(number, lengths)
     seen = []

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
+from petra.inference.worker.embed_queue import Batching
 from petra.inference.worker.embed_runner import EmbedRunner, Values
 
 
@@ -34,7 +35,7 @@ def gate() -> Gate:
 
 @pytest.fixture
 async def runner(gate: Gate) -> AsyncIterator[EmbedRunner[str]]:
-    made = EmbedRunner(gate, sizes=(2, 2), short_tokens=1)
+    made = EmbedRunner(gate, Batching(2, 2, short=1))
     yield made
     gate.go.release(100)
     await made.close()
@@ -90,3 +91,14 @@ async def test_health_counts_what_waits_and_what_was_served(runner: EmbedRunner[
     gate.go.release(9)
     await asyncio.gather(*tasks)
     assert runner.health() == idle | {"served": 3}
+
+
+async def test_every_thread_computes_a_batch(gate: Gate) -> None:
+    runner = EmbedRunner(gate, Batching(2, 2, threads=3))
+    task = run(runner, *"abcdefgh")
+    for _ in range(3):
+        assert await asyncio.to_thread(gate.started.acquire, timeout=20)
+    assert sorted(gate.batches) == [["a", "b"], ["c", "d"], ["e", "f"]]
+    gate.go.release(9)
+    assert (await task).shape == (8, 2)
+    await runner.close()

@@ -6,10 +6,12 @@ import asyncio
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from petra.inference.worker import static
+from petra.inference.worker.embed_queue import Batching
 from petra.inference.worker.embed_runner import EmbedRunner
 from petra.inference.worker.engine import Vectors
 
@@ -20,12 +22,12 @@ answer. Clients need not say what they are, so any OpenAI client gets it; ingest
 
 class Encoder(Protocol):
     """Turns texts into tokens, and tokens into vectors of `dimension` numbers. A text has at most
-    `context` tokens, of a longer one the end is cut off; `batch_sizes` are the fewest and most tokens of
-    a batch."""
+    `context` tokens, of a longer one the end is cut off. `batching` says how large its batches should be,
+    and how many `encode` may be asked for at once."""
 
     dimension: int
     context: int
-    batch_sizes: tuple[int, int]
+    batching: Batching
 
     def read(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of each text as the model reads them, special ones included."""
@@ -45,13 +47,13 @@ class Encoder(Protocol):
 
 
 class EmbedEngine:
-    """`Embedder` over an `Encoder`. Tokens are counted in one thread and vectors computed in another, so
+    """`Embedder` over an `Encoder`. Tokens are counted in one thread and vectors computed in others, so
     that a question need not wait for a batch before it is in the queue."""
 
     def __init__(self, name: str, encoder: Encoder) -> None:
         self.name = name
         self._encoder = encoder
-        self._runner = EmbedRunner(encoder.encode, sizes=encoder.batch_sizes, short_tokens=SHORT_TOKENS)
+        self._runner = EmbedRunner(encoder.encode, replace(encoder.batching, short=SHORT_TOKENS))
         self._reading = ThreadPoolExecutor(1, "tokenize")
 
     @classmethod
@@ -62,9 +64,9 @@ class EmbedEngine:
         full precision, and `cache` what was measured). Blocking. Raises ModelFileError."""
         if static.is_static(path):
             return cls(name, static.StaticEncoder(path))
-        # Read when torch is loaded. Its threads would spin while they wait for each other; beside a busy
-        # process that made 9 passages a second of 81.
-        os.environ["OMP_WAIT_POLICY"] = "passive"
+        # A batch on each core, each in one thread of torch's: threads that share a batch wait for each other,
+        # in a spin. That made 142 passages a second where this makes 226, and beside a busy process 9.
+        os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is loaded
         # Takes seconds and 300 MB, which a static model does without.
         from petra.inference.worker.embed_encoder import SentenceEncoder
 

@@ -14,25 +14,26 @@ from sentence_transformers import SentenceTransformer
 
 from petra.errors import ModelFileError
 from petra.inference.worker.embed_probe import TEXTS, Precision, choose, known
+from petra.inference.worker.embed_queue import Batching
 from petra.inference.worker.engine import Vectors
 from petra.inference.worker.findings import Findings
 
 UNKNOWN_CONTEXT = 512
-BATCH_SIZES, BATCH_SIZES_GPU = (256, 1024), (256, 32_768)
-"""Fewest and most tokens of a batch. More than 1,024 are slower on a CPU: they leave its cache."""
+# More tokens at once are slower on a core: they leave its cache.
+LEAST_TOKENS, MOST_TOKENS, MOST_TOKENS_GPU = 256, 1024, 32_768
 
 
 class SentenceEncoder:
     """`Encoder` over a sentence-transformers folder whose first module is a transformer.
 
-    Not by sentence-transformers' own `encode`: batches by tokens instead of 32 texts at a time, and the
-    weights themselves in bfloat16 instead of autocast, give 1.4 times the passages in float32 and 2.3
-    times in bfloat16. The precision is chosen by the probe unless `fp32` is set; `cache` is a file that
-    keeps its result. Raises ModelFileError.
+    Not by sentence-transformers' own `encode`, whose batches of 32 texts leave the cache of a core, and with
+    the weights themselves in bfloat16 instead of autocast (docs/performance.md). The precision is chosen
+    by the probe unless `fp32` is set; `cache` is a file that keeps its result. `encode` may be called from
+    `threads` threads at once. Raises ModelFileError.
     """
 
     def __init__(self, path: Path, *, threads: int, fp32: bool = False, cache: Path | None = None) -> None:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(1)
         try:
             self._model = SentenceTransformer(str(path), local_files_only=True).eval()
             self._tokenizer = self._model.tokenizer
@@ -54,10 +55,13 @@ class SentenceEncoder:
         self._prompt = str(self._model.prompts.get(self._model.default_prompt_name) or "")
         # Pooling adds hundreds of numbers up: never in bfloat16, whose eight bits it would round to.
         self._model[0].register_forward_hook(_widen)
-        self._precision = self._choose(path, threads, fp32, cache)
+        self._precision = self._choose(path, fp32, cache)
         # One more, in the precision it will be: a CPU that cannot do it dies here, not in an answer.
         self.dimension = int(self.encode(self.read(TEXTS[:1])).shape[1])
-        self.batch_sizes = BATCH_SIZES if self._model.device.type == "cpu" else BATCH_SIZES_GPU
+        if self._model.device.type == "cpu":
+            self.batching = Batching(LEAST_TOKENS, MOST_TOKENS, threads)
+        else:
+            self.batching = Batching(LEAST_TOKENS, MOST_TOKENS_GPU)
 
     def about(self) -> dict[str, Any]:
         """See Encoder."""
@@ -87,14 +91,13 @@ class SentenceEncoder:
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return vectors
 
-    def _choose(self, path: Path, threads: int, fp32: bool, cache: Path | None) -> Precision:
+    def _choose(self, path: Path, fp32: bool, cache: Path | None) -> Precision:
         """The precision; puts the transformer's weights into it."""
         if fp32:
             return "float32"
         findings = Findings(cache)
         measured_on = {
             "embed": _fingerprint(path),
-            "threads": threads,
             "torch": str(torch.__version__),
             "device": self._model.device.type,
             # Virtual CPUs of one name differ in what they can do.

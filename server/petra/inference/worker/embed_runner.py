@@ -1,4 +1,4 @@
-"""The one thread that computes: it takes batch after batch from the queue and hands the results out."""
+"""The threads that compute: each takes batch after batch from the queue, and hands the results out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from petra.inference.worker.embed_queue import EmbedQueue, Row
+from petra.inference.worker.embed_queue import Batching, EmbedQueue, Row
 
 Item = TypeVar("Item")
 Values = np.ndarray[Any, np.dtype[np.float32]]
@@ -26,20 +26,18 @@ class _Request(Generic[Item]):
 
 
 class EmbedRunner(Generic[Item]):
-    """Runs `compute` on the rows of requests, a batch at a time.
+    """Runs `compute` on the rows of requests, as many batches at a time as there are threads.
 
-    `compute` gets the items of one batch and returns an array with a row for each; it is called in a
-    thread of its own. A batch that fails fails the requests that have a row in it, and no other. For
-    `sizes` and `short_tokens` see EmbedQueue.
+    `compute` gets the items of one batch and returns an array with a row for each; it is called in
+    threads of its own. A batch that fails fails the requests that have a row in it, and no other.
     """
 
-    def __init__(
-        self, compute: Callable[[list[Item]], Values], *, sizes: tuple[int, int], short_tokens: int
-    ) -> None:
+    def __init__(self, compute: Callable[[list[Item]], Values], batching: Batching) -> None:
         self._compute = compute
-        self._queue: EmbedQueue[_Request[Item]] = EmbedQueue(sizes=sizes, short_tokens=short_tokens)
-        self._thread = ThreadPoolExecutor(1, "embed")
-        self._pump: asyncio.Task[None] | None = None
+        self._queue: EmbedQueue[_Request[Item]] = EmbedQueue(batching)
+        self._size = batching.threads
+        self._threads = ThreadPoolExecutor(batching.threads, "embed")
+        self._pumps: set[asyncio.Task[None]] = set()
         self._requests: list[_Request[Item]] = []
         self._served = 0
         self._progress = 0.0
@@ -55,8 +53,9 @@ class EmbedRunner(Generic[Item]):
             self._progress = time.monotonic()
         self._requests.append(request)
         self._queue.add(request, lengths)
-        if self._pump is None:
-            self._pump = asyncio.create_task(self._run_all())
+        while len(self._pumps) < self._size:
+            pump = asyncio.create_task(self._run_all())
+            self._pumps.add(pump)
         try:
             values = await request.done
         finally:
@@ -80,26 +79,26 @@ class EmbedRunner(Generic[Item]):
         }
 
     async def close(self) -> None:
-        """Wait for the batch under way; the requests are cancelled."""
+        """Wait for the batches under way; the requests are cancelled."""
         for request in self._requests:
             request.done.cancel()
-        if self._pump:
-            self._pump.cancel()
-        await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
 
     async def _run_all(self) -> None:
         try:
             while batch := self._queue.take():
                 await self._run_one(batch)
         finally:
-            self._pump = None
+            self._pumps.discard(asyncio.current_task())
 
     async def _run_one(self, batch: list[Row[_Request[Item]]]) -> None:
         items = [row.request.items[row.index] for row in batch]
         requests = {id(row.request): row.request for row in batch}.values()
         started = time.monotonic()
         try:
-            values = await asyncio.get_running_loop().run_in_executor(self._thread, self._compute, items)
+            values = await asyncio.get_running_loop().run_in_executor(self._threads, self._compute, items)
         except Exception as error:  # whatever the model's library raises belongs to who asked
             for request in requests:
                 if not request.done.done():

@@ -18,6 +18,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from petra.errors import ModelFileError
+from petra.inference.worker.embed_queue import Batching
 from petra.inference.worker.embed_runner import EmbedRunner, Values
 
 CONTEXT = 512
@@ -31,11 +32,11 @@ class RerankEngine:
 
     def __init__(self, name: str, path: Path, *, threads: int) -> None:
         self.name = name
-        self._session = _session(path, threads)
+        self._session = _session(path)
         self._inputs = {item.name for item in self._session.get_inputs()}
         self._pairs, self._counter = _tokenizers(path)
         # One pair is a batch, and no request is short: first come, first served.
-        self._runner = EmbedRunner(self._score, sizes=(0, 0), short_tokens=0)
+        self._runner = EmbedRunner(self._score, Batching(0, 0, threads))
         self._reading = ThreadPoolExecutor(1, "tokenize")
         self._score(self._read("Is it loaded?", ["It is."]))
 
@@ -84,7 +85,7 @@ class RerankEngine:
         return scores
 
 
-def _session(path: Path, threads: int) -> Any:
+def _session(path: Path) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
@@ -96,10 +97,8 @@ def _session(path: Path, threads: int) -> Any:
     # On Windows it would report usage.
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Threads that spin while they wait take the cores from everybody else.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Pairs are computed beside each other, each in the thread that asks.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(

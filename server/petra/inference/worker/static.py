@@ -17,10 +17,11 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from petra.errors import ModelFileError
+from petra.inference.worker.embed_queue import Batching
 from petra.inference.worker.engine import Vectors
 
 CONTEXT = 512
-BATCH_SIZES = (16_384, 131_072)
+BATCHING = Batching(16_384, 131_072)
 
 
 def is_static(path: Path) -> bool:
@@ -34,7 +35,7 @@ class StaticEncoder:
     def __init__(self, path: Path) -> None:
         folder = _parts(path) or path
         self.context = int(_json(folder / "config.json", {}).get("max_length") or CONTEXT)
-        self.batch_sizes = BATCH_SIZES
+        self.batching = BATCHING
         try:
             self._vectors = _folded(load_file(folder / "model.safetensors"))
             text = (folder / "tokenizer.json").read_text(encoding="utf-8")
