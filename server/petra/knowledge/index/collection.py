@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from petra.knowledge.index import generation
 from petra.knowledge.index.dense import Dense
-from petra.knowledge.index.entry import Candidates, Entry, Vector, best
+from petra.knowledge.index.entry import Candidates, Entry, Scored, Vector, best
 from petra.knowledge.index.lexical import Lexical
 from petra.telemetry import logger
 
@@ -24,11 +24,13 @@ SMALL_HEAD = 1000
 
 @dataclass(frozen=True)
 class _State:
-    """`missing` maps the chunks that have no vector yet to the hash of their text."""
+    """`missing` maps the chunks that have no vector yet to the hash of their text; `static` holds those
+    of them that have a vector of the other space, in its head."""
 
     watermark: int
     dense: Dense
     missing: Mapping[int, str]
+    static: Dense = field(default_factory=Dense.empty)
 
 
 class CollectionIndex:
@@ -56,6 +58,17 @@ class CollectionIndex:
     def missing(self) -> Mapping[int, str]:
         """Chunks that can be found by their words only, with the hash of the text to embed."""
         return self._state.missing
+
+    @property
+    def without_any(self) -> list[int]:
+        """Chunks that are `missing` and have no static vector either."""
+        state = self._state
+        return sorted(state.missing.keys() - set(state.static.chunk_ids()))
+
+    @property
+    def has_static(self) -> bool:
+        """Whether a search needs the query's static vector."""
+        return len(self._state.static.head_rows) > 0
 
     def open(self) -> None:
         """Take up the newest whole generation, or begin at revision 0."""
@@ -88,7 +101,21 @@ class CollectionIndex:
         changed = {entry.chunk_id for entry in added}.union(removed)
         missing = {id: text_hash for id, text_hash in self._state.missing.items() if id not in changed}
         missing |= {entry.chunk_id: entry.text_hash for entry in added if entry.vector is None}
-        self._state = _State(watermark, self._state.dense.changed(added, removed), missing)
+        self._state = _State(
+            watermark,
+            self._state.dense.changed(added, removed),
+            missing,
+            self._state.static.changed(
+                [replace(entry, vector=entry.static) for entry in added if entry.vector is None],
+                [*removed, *(entry.chunk_id for entry in added if entry.vector is not None)],
+            ),
+        )
+
+    def add_static(self, entries: Sequence[Entry]) -> None:
+        """Give chunks that are missing a vector their static one, and change nothing else."""
+        state = self._state
+        wanted = [replace(e, vector=e.static) for e in entries if e.chunk_id in state.missing]
+        self._state = replace(state, static=state.static.changed(wanted, ()))
 
     def settle(self, *, soon: bool) -> None:
         """Write a generation, when what has changed since the last one is worth it; `soon` makes it
@@ -111,22 +138,29 @@ class CollectionIndex:
             # A full disk costs the next start some seconds, nothing else.
             log.warning("index_not_written", collection=self._folder.name, error=error.strerror)
             return
-        self._state = _State(self._state.watermark, settled, self._state.missing)
+        self._state = replace(self._state, dense=settled)
 
     def search(
-        self, query: str, vector: Vector | None, limit: int, documents: Collection[str] | None = None
+        self,
+        query: str,
+        vector: Vector | None,
+        limit: int,
+        documents: Collection[str] | None = None,
+        static: Vector | None = None,
     ) -> Candidates:
-        """The best `limit` chunks by meaning (when there is a vector) and as many by words, within
-        `documents` when given."""
-        dense = self._state.dense
+        """The best `limit` chunks by meaning (when there is a vector), as many by the `static` vector of
+        the query and as many by words, within `documents` when given."""
+        state = self._state
         words = self._lexical.search(query, limit, documents)
-        if vector is None:
-            return Candidates(lexical=words)
-        near = dense.search(vector, limit, documents)
-        # Both scores of every candidate: what is in one list only is not worth 0 by the other.
-        near += dense.scores(vector, {id for id, _ in words}.difference(id for id, _ in near))
-        words += self._lexical.scores(query, {id for id, _ in near}.difference(id for id, _ in words))
-        return Candidates(dense=best(near), lexical=best(words))
+        near = [] if vector is None else state.dense.search(vector, limit, documents)
+        rough = [] if static is None else state.static.search(static, limit, documents)
+        # All scores of every candidate: what is in one list only is not worth 0 by the others.
+        if vector is not None:
+            near += state.dense.scores(vector, _ids(words) - _ids(near))
+        if static is not None:
+            rough += state.static.scores(static, _ids(words) - _ids(rough))
+        words += self._lexical.scores(query, (_ids(near) | _ids(rough)) - _ids(words))
+        return Candidates(dense=best(near), lexical=best(words), static=best(rough))
 
     def close(self) -> None:
         """Give up the working copy. The generation stays."""
@@ -144,3 +178,7 @@ class CollectionIndex:
                 raise
             self._kept_lexical = False
             return Lexical(None)
+
+
+def _ids(scored: Scored) -> set[int]:
+    return {id for id, _ in scored}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,26 +17,40 @@ from petra.knowledge.index.entry import Candidates, Entry, Vector
 from petra.storage import chunks, collections, documents, vectors
 from petra.storage.chunks import Chunk
 from petra.storage.database import Database
+from petra.storage.rows import batches
 from petra.telemetry import logger
 
 log = logger("petra.knowledge.index")
 
 STORED = np.dtype("<f2")
+PORTION = 500
+"""Chunks that get a static vector in one go."""
+
+Static = Callable[[Sequence[str]], Vector]
+"""Texts to float32 (n, d), of length 1."""
 
 
 class Indexes:
     """The indexes below `root`, for the vectors of one model. Nothing here is the truth: delete the
     folder, and the next search brings it back from the rows. `similarity` is how vectors are compared:
-    "cosine" brings them to length 1, "dot" takes them as the model gives them."""
+    "cosine" brings them to length 1, "dot" takes them as the model gives them. `static` makes vectors of
+    another space at once, in a thread, for chunks that are not embedded yet: they are held in memory and
+    go when the chunk's own vector comes."""
 
     def __init__(
-        self, db: Database, root: Path, model_id: str, similarity: Literal["cosine", "dot"] = "cosine"
+        self,
+        db: Database,
+        root: Path,
+        model_id: str,
+        similarity: Literal["cosine", "dot"] = "cosine",
+        static: Static | None = None,
     ) -> None:
         self._db = db
         self._root = root
         self._model_id = model_id
         self._cosine = similarity == "cosine"
         self._space = f"{model_id} {similarity}"
+        self._static = static
         self._open: dict[str, CollectionIndex] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -62,14 +77,17 @@ class Indexes:
         are left out.
         """
         found = Candidates()
+        rough: Vector | None = None
         if vector is not None:
             vector = as_compared(vector, cosine=self._cosine)
         for collection_id in collection_ids:
             index = await self._fresh(collection_id)
             if index is None:
                 continue
+            if rough is None and self._static and index.has_static:
+                rough = (await asyncio.to_thread(self._static, [query]))[0]
             documents = None if within is None else within.get(collection_id, ())
-            some = await asyncio.to_thread(index.search, query, vector, limit, documents)
+            some = await asyncio.to_thread(index.search, query, vector, limit, documents, rough)
             found = found.merged(some, limit)
         return found
 
@@ -118,8 +136,21 @@ class Indexes:
             log.warning("index_in_memory", collection=collection_id, error=type(error).__name__)
             await asyncio.to_thread(index.reset, in_memory=True)
             await self._follow(collection_id, index)
+        await self._fill_static(index)
         self._open[collection_id] = index
         return index
+
+    async def _fill_static(self, index: CollectionIndex) -> None:
+        """Make the static vectors that are wanting: of new chunks, and after a start of all that are not
+        embedded."""
+        if self._static is None or not index.missing:
+            return
+        wanting = await asyncio.to_thread(lambda: index.without_any)
+        for ids in batches(wanting, PORTION):
+            async with self._db.read() as conn:
+                rows = await chunks.get_many(conn, ids)
+            if rows:
+                await asyncio.to_thread(_add_static, index, rows, self._static)
 
     async def _follow(self, collection_id: str, index: CollectionIndex, *, check: bool = False) -> bool:
         """Apply what has changed since the index's watermark. Returns whether it then holds the chunks
@@ -162,6 +193,12 @@ def _entries(
         )
         for chunk in added
     ]
+
+
+def _add_static(index: CollectionIndex, rows: Sequence[Chunk], static: Static) -> None:
+    entries = _entries(rows, {}, {}, cosine=True)
+    made = static([entry.text for entry in entries])
+    index.add_static([replace(e, static=row) for e, row in zip(entries, made, strict=True)])
 
 
 def from_stored(vector: bytes, *, cosine: bool) -> Vector:

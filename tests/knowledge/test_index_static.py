@@ -1,0 +1,115 @@
+"""Chunks that are not embedded yet are found by a static vector, in a list of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from petra.knowledge.extract.extractor import text_hash
+from petra.knowledge.index import Indexes
+from petra.knowledge.index.entry import Vector
+from petra.storage import chunks, collections, documents, users, vectors
+from petra.storage.chunks import NewChunk
+from petra.storage.database import Database
+
+MODEL = "model"
+TEXTS = ["locks and threads", "pages and faults", "disks and inodes", "semaphores wait"]
+OWN = np.eye(8, dtype=np.float32)
+
+
+def static(texts: Sequence[str]) -> Vector:
+    """Bags of letters: the space has 26 dimensions where the model's has 8."""
+    rows = np.zeros((len(texts), 26), np.float32)
+    for row, text in zip(rows, texts, strict=True):
+        for letter in text.lower():
+            if letter.isascii() and letter.isalpha():
+                row[ord(letter) - ord("a")] += 1
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    db = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'petra.db'}")
+    yield db
+    await db.close()
+
+
+async def add(db: Database, texts: Sequence[str]) -> tuple[str, list[int]]:
+    new = [NewChunk(n, "", text, None, (n, n), text_hash("", text)) for n, text in enumerate(texts, 1)]
+    async with db.write() as conn:
+        owner = await users.ensure_owner(conn)
+        collection = await collections.create(conn, owner.id, "notes")
+        revision = await collections.bump(conn, collection.id)
+        document = await documents.add(
+            conn,
+            collection_id=collection.id,
+            owner_id=owner.id,
+            path="notes.txt",
+            title="notes.txt",
+            media_type="text/plain",
+            size=1,
+            sha256="0" * 64,
+            revision=revision,
+            state="ready",
+        )
+        return collection.id, await chunks.replace(conn, document.id, collection.id, new, revision)
+
+
+async def embed(db: Database, text: str, row: Vector) -> str:
+    """The model's vector of `text` arrives; its hash."""
+    async with db.write() as conn:
+        owner = await users.ensure_owner(conn)
+        made = text_hash("", text)
+        await vectors.put_many(conn, owner.id, MODEL, {made: row.astype("<f2").tobytes()})
+    return made
+
+
+async def test_a_chunk_moves_from_the_static_list_to_the_dense_one(db: Database, tmp_path: Path) -> None:
+    collection_id, ids = await add(db, TEXTS)
+    indexes = Indexes(db, tmp_path / "indexes", MODEL, static=static)
+    found = await indexes.search("pages faults", OWN[0], [collection_id], 10)
+    assert (found.static[0][0], found.dense) == (ids[1], [])
+    assert {id for id, _ in found.static} == set(ids)
+    assert found.static[0][1] == pytest.approx(float((static([TEXTS[1]]) @ static(["pages faults"]).T)[0, 0]))
+    await embed(db, TEXTS[1], OWN[0])
+    await indexes.refresh(collection_id)
+    found = await indexes.search("pages faults", OWN[0], [collection_id], 10)
+    assert [id for id, _ in found.dense] == [ids[1]]
+    assert {id for id, _ in found.static} == {*ids} - {ids[1]}
+    assert dict(found.lexical).keys() >= {ids[1]}
+    await indexes.close()
+
+
+async def test_static_vectors_are_made_again_after_a_restart(db: Database, tmp_path: Path) -> None:
+    collection_id, ids = await add(db, TEXTS)
+    await embed(db, TEXTS[0], OWN[3])
+    first = Indexes(db, tmp_path / "indexes", MODEL, static=static)
+    await first.refresh(collection_id, settle=True)
+    expected = await first.search("disks", OWN[3], [collection_id], 10)
+    await first.close()
+    asked: list[str] = []
+
+    def counted(texts: Sequence[str]) -> Vector:
+        asked.extend(texts)
+        return static(texts)
+
+    again = Indexes(db, tmp_path / "indexes", MODEL, static=counted)
+    found = await again.search("disks", OWN[3], [collection_id], 10)
+    assert found == expected
+    assert sorted(asked) == sorted([*TEXTS[1:], "disks"])
+    async with db.read() as conn:
+        owner = await users.ensure_owner(conn)
+        stored = await vectors.get_many(conn, owner.id, MODEL, [text_hash("", text) for text in TEXTS])
+    assert list(stored) == [text_hash("", TEXTS[0])], "static vectors are no rows"
+    await again.close()
+
+
+async def test_without_static_vectors_words_answer(db: Database, tmp_path: Path) -> None:
+    collection_id, ids = await add(db, TEXTS)
+    indexes = Indexes(db, tmp_path / "indexes", MODEL)
+    found = await indexes.search("threads", OWN[0], [collection_id], 10)
+    assert ([id for id, _ in found.lexical], found.static, found.dense) == ([ids[0]], [], [])
+    await indexes.close()
