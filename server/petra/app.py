@@ -26,6 +26,7 @@ from petra.knowledge.extract.extractor import Extractor
 from petra.knowledge.index import Indexes
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.search import Searcher
+from petra.lsp.features import Parts
 from petra.lsp.listener import Listener, serve
 from petra.lsp.session import Session
 from petra.settings import Settings
@@ -169,11 +170,12 @@ class Petra:
     async def listen_lsp(self, address: str) -> Listener:
         """Accept language clients on the unix socket (or `host:port`) `address`."""
         owner = Identity(self.owner_id, "owner", local=True)
+        parts = Parts(self.assistant)
         return await serve(
             address,
             token=self.token,
             version=__version__,
-            new_session=lambda: Session(self.assistant, owner, __version__),
+            new_session=lambda: Session(parts, owner, __version__),
             presence=self.presence,
         )
 

@@ -17,6 +17,7 @@ from typing import Any
 from petra import __version__
 from petra.access import Identity, Presence
 from petra.errors import NotFound
+from petra.lsp.features import Parts
 from petra.lsp.framing import FrameDecoder, frame
 from petra.lsp.listener import Listener, serve
 from petra.lsp.session import Session
@@ -199,7 +200,7 @@ async def open_door(limits: Limits | None = None) -> AsyncIterator[Door]:
             door.address,
             token=TOKEN,
             version=__version__,
-            new_session=lambda: Session(asks, OWNER, __version__),
+            new_session=lambda: Session(Parts(asks), OWNER, __version__),
             presence=presence,
             limits=limits,
         )

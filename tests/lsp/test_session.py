@@ -8,6 +8,7 @@ import pytest
 from petra import __version__
 from petra.access import authorize
 from petra.access.authorize import ROLES
+from petra.lsp.features import Parts
 from petra.lsp.session import Session
 from tests.lsp.door import OWNER, Door, Parrot
 
@@ -141,7 +142,7 @@ async def test_a_response_cannot_settle_the_clients_own_request(door: Door) -> N
 
 
 async def test_keystrokes_leave_nothing_behind() -> None:
-    session = Session(Parrot(), OWNER, __version__)
+    session = Session(Parts(Parrot()), OWNER, __version__)
     uri = "file:///a.py"
     receive = session.protocol.receive
     receive(b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}')
@@ -154,14 +155,14 @@ async def test_keystrokes_leave_nothing_behind() -> None:
             b'{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"textDocument":{"uri":"%b",'
             b'"version":%d},"contentChanges":[{"text":"x = %d"}]}}' % (uri.encode(), version, version)
         )
-    assert session.workspace.text_documents[uri].source == "x = 101"
+    assert str(session.documents.get(uri).text) == "x = 101"
     assert session.protocol._request_futures == {}
 
 
-def test_every_method_of_petras_own_is_asked_about() -> None:
-    session = Session(Parrot(), OWNER, __version__)
-    own = {name for name in session.protocol.fm.features if name.startswith("petra/")}
-    assert own == set(session.methods)
+def test_every_method_and_command_is_asked_about() -> None:
+    session = Session(Parts(Parrot()), OWNER, __version__)
+    registered = session.protocol.fm.features.keys() | session.protocol.fm.commands.keys()
+    assert registered == set(session.methods)
     for action in session.methods.values():
         assert action in ROLES
         authorize(OWNER, action)

@@ -10,6 +10,7 @@ from petra.errors import NotAllowed, NotFound
 
 Action = Literal[
     "ask",
+    "use_editor",
     "search",
     "upload",
     "read_document",
@@ -32,6 +33,7 @@ ADMINISTRATORS: frozenset[Role] = frozenset({"admin", "owner"})
 
 ROLES: Mapping[Action, frozenset[Role]] = {
     "ask": EVERYBODY,
+    "use_editor": EVERYBODY,
     "search": EVERYBODY,
     "upload": EVERYBODY,
     "read_document": EVERYBODY,

@@ -261,6 +261,12 @@ def initialize_result(params: Any) -> dict[str, Any]:
         encoding = "utf-16"
     path = Path(__file__).with_name("capabilities.json")
     capabilities = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        notebooks = params["capabilities"].get("notebookDocument") is not None
+    except (AttributeError, KeyError, TypeError):
+        notebooks = False
+    if not notebooks:
+        del capabilities["notebookDocumentSync"]
     return {
         "capabilities": capabilities | {"positionEncoding": encoding},
         "serverInfo": {"name": "petra", "version": __version__},

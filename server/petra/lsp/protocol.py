@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Generator
 from concurrent.futures import Future
 from functools import cache, partial
 from typing import Any
@@ -16,10 +15,11 @@ from typing import Any
 import attrs
 from cattrs import Converter
 from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
 from petra import telemetry
-from petra.errors import PetraError
+from petra.errors import BadRequest, PetraError
 from petra.messages import error_to_wire, to_wire
 
 log = telemetry.logger(__name__)
@@ -32,6 +32,16 @@ INTERNAL_ERROR = -32603
 NOT_INITIALIZED = -32002
 CANCELLED = -32800
 REQUEST_FAILED = -32803
+
+_NOT_PYGLS = (
+    types.TEXT_DOCUMENT_DID_OPEN,
+    types.TEXT_DOCUMENT_DID_CHANGE,
+    types.TEXT_DOCUMENT_DID_CLOSE,
+    types.NOTEBOOK_DOCUMENT_DID_OPEN,
+    types.NOTEBOOK_DOCUMENT_DID_CHANGE,
+    types.NOTEBOOK_DOCUMENT_DID_CLOSE,
+)
+"""What `documents` and `notebooks` answer instead."""
 
 CODES = {"bad_request": INVALID_PARAMS, "cancelled": CANCELLED}
 """JSON-RPC codes for the codes of errors; all others are REQUEST_FAILED."""
@@ -82,6 +92,12 @@ class PetraProtocol(LanguageServerProtocol):
 
     _initialized = False
 
+    def __init__(self, server: Any, converter: Converter) -> None:
+        """A protocol without the documents of pygls, which reads what it does not know from the disk."""
+        super().__init__(server, converter)
+        for method in _NOT_PYGLS:
+            del self.fm.builtin_features[method]
+
     def receive(self, body: bytes) -> None:
         """Handle one message. Never raises: what is wrong with it is said to the client."""
         try:
@@ -123,7 +139,9 @@ class PetraProtocol(LanguageServerProtocol):
         except Exception as error:
             # The error's own text may quote the document: only its type is logged.
             log.warning("lsp_params_refused", method=data.get("method"), error=type(error).__name__)
-            if "id" in data and "method" in data:
+            if "method" not in data:
+                self._fail_request(data["id"])
+            elif "id" in data:
                 problem = f"The params do not fit {data['method']}"
                 self._send_response(data["id"], error=error_reply(INVALID_PARAMS, problem))
             return
@@ -136,6 +154,16 @@ class PetraProtocol(LanguageServerProtocol):
         if data.get("method") == types.INITIALIZE:
             self._initialized = True
         self.handle_message(message)
+
+    def _fail_request(self, msg_id: int | str) -> None:
+        """The client's reply to a request of the server's does not fit: whoever waits for it is told."""
+        if (future := self._request_futures.pop(msg_id, None)) is not None:
+            future.set_exception(JsonRpcInvalidParams("The editor's reply does not fit the request"))
+
+    def forget(self, msg_id: str) -> None:
+        """Wait no longer for the client's reply to `msg_id`."""
+        self._request_futures.pop(msg_id, None)
+        self._result_types.pop(msg_id, None)
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """The typed message, or None for a response that nobody waits for."""
@@ -241,15 +269,12 @@ class PetraProtocol(LanguageServerProtocol):
         if self.writer is not None:
             self.writer.close()
 
-    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(
-        self, params: types.DidChangeTextDocumentParams
-    ) -> Generator[Any, Any, None]:
-        """Update an open document. One that was never opened is left alone: pygls would read it from disk."""
-        if params.text_document.uri in self.workspace.text_documents:
-            yield from super().lsp_text_document__did_change(params)
-        else:
-            log.warning("lsp_change_of_unopened_document")
+    @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
+    async def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Any:
+        """Run a command in the request's own task: pygls leaves it running when that is cancelled."""
+        if (command := self.fm.commands.get(params.command)) is None:
+            raise BadRequest("There is no such command", cause=f"Petra does not know {params.command[:64]!r}")
+        return await command(list(params.arguments or ()))
 
 
 def _malformed(data: dict[str, Any]) -> types.ResponseError | None:

@@ -1,10 +1,12 @@
-"""One client's session: the methods it may call, and on whose behalf."""
+"""One client's session: what it can do, what it has open and set, and the methods it may call."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
@@ -12,53 +14,144 @@ from pygls.lsp.server import LanguageServer
 from petra import telemetry
 from petra.access import Action, Identity, authorize
 from petra.errors import BadRequest, PetraError
-from petra.lsp.ask import Ask, Asks
+from petra.lsp import notebooks
+from petra.lsp.documents import Documents
+from petra.lsp.feature import Command, Handler, Method
+from petra.lsp.features import Parts, features
+from petra.lsp.notebooks import Notebooks
+from petra.lsp.preferences import Configuration, Preferences
 from petra.lsp.protocol import PetraProtocol, converter
+from petra.lsp.text import Encoding
 from petra.lsp.transport import Outbox
+from petra.messages import from_wire
 
-Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+REQUEST_SECONDS = 5.0
+"""How long the editor may take to answer what the server asks without a person in between."""
 
 
 class Session(LanguageServer):
     """A language server for exactly one connection; the connection ends it.
 
-    `methods` names every method of Petra's own with the action that `authorize` is asked about.
+    Features use what is public here. `methods` names everything that is registered, with the action
+    that `authorize` is asked about.
     """
 
     protocol: PetraProtocol
 
-    def __init__(self, asks: Asks, identity: Identity, version: str) -> None:
+    def __init__(self, parts: Parts, identity: Identity, version: str) -> None:
         super().__init__(
             "petra",
             version,
             text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            notebook_document_sync=notebooks.SYNC,
             protocol_cls=PetraProtocol,
             converter_factory=converter,
         )
         self.identity = identity
         self.methods: dict[str, Action] = {}
-        self._add("petra/ask", "ask", Ask(asks, identity, self.protocol.notify, self._drained))
+        self.documents = Documents(self)
+        self.notebooks = Notebooks(self)
+        self._configuration = Configuration(self)
+        for feature in (self.documents, self.notebooks, self._configuration, *features(self, parts)):
+            for item in feature.methods():
+                self._register(item)
 
-    def _add(self, method: str, action: Action, handler: Handler) -> None:
-        """Register a method of Petra's own: the one place, so none is without its `authorize`."""
+    @property
+    def client(self) -> types.ClientCapabilities:
+        """What the editor can do. Only after `initialize`, as everything below."""
+        return self.protocol.client_capabilities
 
-        async def guarded(params: Any) -> dict[str, Any]:
-            with _counted(method):
-                authorize(self.identity, action)
-                if not isinstance(params, dict):
-                    raise BadRequest("The params have to be an object")
-                return await handler(params)
+    @property
+    def encoding(self) -> Encoding:
+        """The unit in which both sides count columns."""
+        encoding: Encoding = self.workspace.position_encoding  # type: ignore[assignment]
+        return encoding
 
-        self.methods[method] = action
-        self.feature(method)(guarded)
+    @property
+    def folders(self) -> list[str]:
+        """The URIs of the workspace folders, or of the one root that an older editor names."""
+        found = [folder.uri for folder in self.workspace.folders.values()]
+        root = self.workspace.root_uri
+        return found or ([root] if root else [])
 
-    async def _drained(self) -> None:
+    @property
+    def preferences(self) -> Preferences:
+        """What the person has set in the editor."""
+        return self._configuration.current
+
+    def notify(self, method: str, params: Any = None) -> None:
+        """Send a notification; whoever sends many awaits `drained` between."""
+        self.protocol.notify(method, params)
+
+    async def request(self, method: str, params: Any = None, seconds: float | None = REQUEST_SECONDS) -> Any:
+        """Ask the editor and return its result. None waits for as long as it takes: for a person's answer.
+
+        Raises TimeoutError, or JsonRpcException for an error that the editor reports.
+        """
+        msg_id = f"petra-{uuid4().hex}"
+        future = self.protocol.send_request(method, params, msg_id=msg_id)
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.wrap_future(future)
+        finally:
+            self.protocol.forget(msg_id)
+
+    def show(self, kind: types.MessageType, text: str) -> None:
+        """Show a message to the person."""
+        self.notify(types.WINDOW_SHOW_MESSAGE, types.ShowMessageParams(type=kind, message=text))
+
+    async def drained(self) -> None:
+        """Wait until the client has read what was sent. Raises ConnectionError when it never does."""
         if isinstance(self.protocol.writer, Outbox):
             await self.protocol.writer.drained()
+
+    def _register(self, item: Method | Command) -> None:
+        """Add a method or command: the one place, so none is without its `authorize`."""
+        guarded = self._guarded(item)
+        self.methods[item.name] = item.action
+        if isinstance(item, Command):
+            self.command(item.name)(guarded)
+        else:
+            self.feature(item.name, item.options)(guarded)
+
+    def _guarded(self, item: Method | Command) -> Handler:
+        """The handler behind its guard: metrics, the right to call it, and params that fit."""
+        read = _reader(item)
+        if asyncio.iscoroutinefunction(item.handler):
+
+            async def waiting(params: Any) -> Any:
+                with _counted(item.name):
+                    authorize(self.identity, item.action)
+                    return await item.handler(read(params))
+
+            return waiting
+
+        def at_once(params: Any) -> Any:
+            with _counted(item.name):
+                authorize(self.identity, item.action)
+                return item.handler(read(params))
+
+        return at_once
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Nothing: replies carry their errors, and the protocol logs the rest. pygls would show the
         text of an internal error to the person."""
+
+
+def _reader(item: Method | Command) -> Callable[[Any], Any]:
+    """What makes a handler's params of those that came: LSP's own are read already."""
+    if isinstance(item, Command) or not item.name.startswith("petra/"):
+        return lambda params: params
+    if item.params is None:
+        return _object
+    cls = item.params
+    return lambda params: from_wire(cls, params)
+
+
+def _object(params: Any) -> dict[str, Any]:
+    if not isinstance(params, dict):
+        raise BadRequest("The params have to be an object")
+    return params
 
 
 @contextmanager
