@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,7 @@ class Petra:
     jobs: JobRunner
     supervisor: Supervisor
     extractor: Extractor
+    indexes: Indexes
     ingest: Ingest
     searcher: Searcher
     assistant: Assistant
@@ -58,8 +59,9 @@ class Petra:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings) -> AsyncIterator[Petra]:
-        """Open everything that `settings` describes; closed in reverse order on exit.
+    async def open(cls, settings: Settings, workers: Collection[str] | None = None) -> AsyncIterator[Petra]:
+        """Open everything that `settings` describes; closed in reverse order on exit. Of the model workers,
+        only those named, if some are.
 
         Model workers are started but not waited for: the page and the index work without them. Raises
         StorageError or SettingsError.
@@ -78,7 +80,7 @@ class Petra:
                 log.info("answers_interrupted_by_restart", count=interrupted)
 
             supervisor = Supervisor(
-                worker_specs(settings),
+                [spec for spec in worker_specs(settings) if workers is None or spec.name in workers],
                 runtime_dir=platform.runtime_dir(data_dir),
                 models_dir=settings.models,
                 log=telemetry.logger("petra.worker"),
@@ -142,6 +144,7 @@ class Petra:
                 jobs=jobs,
                 supervisor=supervisor,
                 extractor=extractor,
+                indexes=indexes,
                 ingest=ingest,
                 searcher=searcher,
                 assistant=assistant,

@@ -23,6 +23,7 @@ COMMANDS = (
     "ask",
     "search",
     "index",
+    "eval",
     "status",
     "stop",
     "config",
