@@ -12,6 +12,9 @@ from petra.inference.supervised import Timing, Worker, WorkerSpec, WorkerState
 
 __all__ = ["Supervisor", "Timing", "WorkerSpec", "WorkerState"]
 
+GRACE_SECONDS = 5.0
+"""How long a worker that was replaced may go on with what it has begun."""
+
 
 class Supervisor:
     """Starts, watches, restarts and ends the workers.
@@ -29,32 +32,57 @@ class Supervisor:
         log: Any,
         timing: Timing | None = None,
     ) -> None:
-        self._workers = {
-            spec.name: Worker(
-                spec,
-                models_dir=models_dir,
-                folder=runtime_dir,
-                log=log,
-                timing=timing or Timing(),
-            )
-            for spec in specs
-        }
-        self._tasks: list[asyncio.Task[None]] = []
+        def worker(spec: WorkerSpec) -> Worker:
+            return Worker(spec, models_dir=models_dir, folder=runtime_dir, log=log, timing=timing or Timing())
+
+        self._make = worker
+        self._workers = {spec.name: worker(spec) for spec in specs}
+        self._spares: dict[str, Worker] = {}
+        self._tasks: dict[Worker, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Start every worker that is not on demand; returns before they are ready."""
         for worker in self._workers.values():
-            if not worker.external:
-                self._tasks.append(asyncio.create_task(worker.run(), name=f"worker {worker.spec.name}"))
+            self._begin(worker)
 
     async def stop(self) -> None:
         """End every worker and wait for it."""
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
-        for worker in self._workers.values():
+        for worker in (*self._workers.values(), *self._spares.values()):
             await worker.endpoint.close()
+
+    def add(self, spec: WorkerSpec) -> None:
+        """Start one more worker, of a name that no other has. Until it replaces one it is nobody's
+        business but of those who `use` it."""
+        self._spares[spec.name] = self._make(spec)
+        self._begin(self._spares[spec.name])
+
+    async def replace(self, name: str, by: str) -> None:
+        """Let the added worker `by` be the one called `name`, at once, and end the one before when it has
+        had time for what it was asked."""
+        former, self._workers[name] = self._workers[name], self._spares.pop(by)
+        try:
+            await asyncio.sleep(GRACE_SECONDS if former.state.state in ("ready", "external") else 0)
+        finally:
+            await self._end(former)
+
+    async def remove(self, name: str) -> None:
+        """End an added worker; one that is not there is fine."""
+        if worker := self._spares.pop(name, None):
+            await self._end(worker)
+
+    def _begin(self, worker: Worker) -> None:
+        if not worker.external:
+            self._tasks[worker] = asyncio.create_task(worker.run(), name=f"worker {worker.spec.name}")
+
+    async def _end(self, worker: Worker) -> None:
+        if task := self._tasks.pop(worker, None):
+            task.cancel()
+            await asyncio.wait([task])
+        await worker.endpoint.close()
 
     def state(self, name: str) -> WorkerState:
         """How the worker is now."""
@@ -73,4 +101,5 @@ class Supervisor:
 
         Raises ModelUnavailable that says its state and the remedy.
         """
-        return await self._workers[name].use(timeout_s)
+        worker = self._workers.get(name) or self._spares[name]
+        return await worker.use(timeout_s)

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Collection
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,19 +109,37 @@ class FileBlobs:
         `known` are the ids that have rows. Only before the doors open: an upload that is arriving has
         no row yet.
         """
-        return await asyncio.to_thread(self._sweep, frozenset(known))
+        return (await asyncio.to_thread(self._sweep, frozenset(known)))[0]
 
-    def _sweep(self, known: frozenset[str]) -> int:
+    async def sweep_idle(
+        self, seconds: float, known: Callable[[], Awaitable[Collection[str]]]
+    ) -> tuple[int, int]:
+        """Remove the blobs without a row that nobody has written to for so long, and return how many and
+        their bytes. While the doors are open, too: `known` is asked after looking, so that what got its
+        row meanwhile has one."""
+        idle = await asyncio.to_thread(self._idle, time.time() - seconds)
+        rows = frozenset(await known()) if idle else frozenset()
+        return await asyncio.to_thread(self._sweep, rows, [path for path in idle if path.name not in rows])
+
+    def _idle(self, before: float) -> list[Path]:
+        found = []
+        for folder in self._root.iterdir() if self._root.is_dir() else ():
+            times = [path.stat().st_mtime for path in (folder, *_parts(folder)) if path.exists()]
+            found += [folder] if _ID.fullmatch(folder.name) and max(times, default=before) < before else []
+        return found
+
+    def _sweep(self, known: frozenset[str], among: Iterable[Path] | None = None) -> tuple[int, int]:
         if not self._root.is_dir():
-            return 0
+            return 0, 0
         left = [
             folder
-            for folder in self._root.iterdir()
+            for folder in (self._root.iterdir() if among is None else among)
             if _ID.fullmatch(folder.name) and folder.name not in known
         ]
+        size = sum(path.stat().st_size for folder in left for path in _parts(folder) if path.exists())
         for folder in left:
             _remove(folder)
-        return len(left)
+        return len(left), size
 
     def _folder(self, upload_id: str) -> Path:
         if not _ID.fullmatch(upload_id):
@@ -186,8 +205,13 @@ async def _whole(call: Callable[..., T], *args: Any) -> T:
         raise
 
 
+def _parts(folder: Path) -> tuple[Path, Path]:
+    """The files of a blob, there or not."""
+    return folder / BLOB, folder / _PART
+
+
 def _remove(folder: Path) -> None:
-    for path in (folder / BLOB, folder / _PART):
+    for path in _parts(folder):
         path.unlink(missing_ok=True)
     if folder.is_dir():
         folder.rmdir()

@@ -49,6 +49,11 @@ async def list_for(conn: AsyncConnection, owner_id: str) -> list[Collection]:
     return many(Collection, await conn.execute(query))
 
 
+async def everybodys(conn: AsyncConnection) -> list[Collection]:
+    """All collections of all owners: for what looks after the whole index, and shows nobody's words."""
+    return many(Collection, await conn.execute(select(collections).order_by(collections.c.id)))
+
+
 async def bump(conn: AsyncConnection, id: str) -> int:
     """Raise the revision and return it, to stamp the rows that change in this same transaction.
 

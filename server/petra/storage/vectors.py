@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from petra.storage.rows import batches
+from petra.storage.rows import BATCH, batches
 from petra.storage.tables import vectors
 
 
@@ -40,3 +40,20 @@ async def put_many(conn: AsyncConnection, owner_id: str, model_id: str, new: Map
                 for text_hash, vector in some
             ],
         )
+
+
+async def models(conn: AsyncConnection) -> list[str]:
+    """The models that there are vectors of."""
+    return list(await conn.scalars(select(vectors.c.model_id).distinct()))
+
+
+async def remove_some(conn: AsyncConnection, model_id: str) -> tuple[int, int]:
+    """Remove some of a model's vectors, and say how many and how many bytes; 0: there are no more."""
+    key = (vectors.c.owner_id, vectors.c.model_id, vectors.c.text_hash)
+    query = (
+        select(*key, func.length(vectors.c.vector)).where(vectors.c.model_id == model_id).limit(BATCH // 2)
+    )
+    rows = [tuple(row) for row in await conn.execute(query)]
+    if rows:
+        await conn.execute(delete(vectors).where(tuple_(*key).in_([row[:3] for row in rows])))
+    return len(rows), sum(row[3] for row in rows)
