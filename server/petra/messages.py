@@ -20,7 +20,10 @@ from petra.errors import BadRequest, Cancelled, PetraError
 Span = tuple[int, int]
 SourceKind = Literal["cited", "supported", "retrieved"]
 PlaceUnit = Literal["slide", "sheet", "cell", "chapter", "part"]
-Mode = Literal["qa"]
+Mode = Literal["ask", "qa", "explain", "fix", "test", "document", "review"]
+"""What is to be done with the question; `qa` is what the plain chat contract calls `ask`."""
+
+Rating = Literal["up", "down"]
 Stage = Literal["queued", "retrieving", "reading", "writing"]
 FinishReason = Literal["stop", "length", "cancelled", "interrupted", "nothing_found", "error"]
 
@@ -141,18 +144,30 @@ class AskRequest:
     """A question, from whichever door it came.
 
     `collections` are names; none means all that the person may read. `path` limits the search to a
-    file or folder below a collection's root. `selection` is text the person has marked, `file_path`
-    the file it is from: both are quoted in the prompt as given. `max_tokens` counts the model's own
-    tokens.
+    file or folder below a collection's root. `mentions` name files and symbols, as `@name` in the
+    question does: their passages come first.
+
+    `selection` is text the person has marked, `file_path` the file it is from, `lines` where it stands
+    there (first and last, from 1): all are quoted in the prompt as given. `document` is the whole text
+    of that file as an editor has it; it is quoted as far as it fits when nothing is marked. A question may
+    be empty where a `mode` says what to do with a selection or document.
+
+    `model` is one that the endpoint serves, `top_k` how many passages are looked at, `max_tokens` counts
+    the model's own tokens.
     """
 
     question: str
     conversation_id: str | None = None
     collections: tuple[str, ...] | None = None
     path: str | None = None
+    mentions: tuple[str, ...] | None = None
     selection: str | None = None
+    document: str | None = None
     file_path: str | None = None
-    mode: Mode = "qa"
+    lines: Span | None = None
+    mode: Mode = "ask"
+    model: str | None = None
+    top_k: int | None = None
     max_tokens: int | None = None
     temperature: float | None = None
 

@@ -2,7 +2,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from petra.assistant.prompt import SYSTEM, Turn, build, question_message, quote_passage
+from petra.assistant.modes import ASK
+from petra.assistant.prompt import Turn, build, question_message, quote_passage
+from petra.assistant.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Quoted:
 
 def layout(passages=(), turns=(), *, context=1000, budget=1000, tokens=100, question="Why?"):
     return build(
+        ASK,
         question,
         list(passages),
         list(turns),
@@ -33,7 +36,7 @@ def test_the_order_is_system_history_passages_question():
     prompt = layout([Quoted("Paging avoids holes.")], [Turn("Earlier question", "Earlier answer")])
     roles = [message.role for message in prompt.messages]
     assert roles == ["system", "user", "assistant", "user"]
-    assert prompt.messages[0].content == SYSTEM
+    assert prompt.messages[0].content == ASK
     last = prompt.messages[-1].content
     assert last.index("Paging avoids holes.") < last.index("Question: Why?")
     assert last.endswith("Question: Why?")
@@ -67,8 +70,14 @@ def test_a_passage_is_quoted_under_its_heading_or_its_name():
 
 
 def test_a_selection_is_quoted_with_its_file():
-    message = question_message("What is this?", [], "int x;", "lab.c")
+    message = question_message("What is this?", [], Subject("int x;", "lab.c", None))
     assert message == "Selected text from lab.c:\nint x;\n\nQuestion: What is this?"
+
+
+def test_what_is_marked_stands_before_the_passages():
+    message = question_message("Why?", [Quoted("A fact.")], Subject("int x;\n", "lab.c", (4, 4)))
+    assert message.startswith("Selected text from lab.c, lines 4 to 4:\nint x;\n\nPassages:")
+    assert message.endswith("Question: Why?")
 
 
 def test_a_document_cannot_begin_a_passage_of_its_own():

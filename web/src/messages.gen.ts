@@ -7,7 +7,9 @@ export type SourceKind = "cited" | "supported" | "retrieved";
 
 export type PlaceUnit = "slide" | "sheet" | "cell" | "chapter" | "part";
 
-export type Mode = "qa";
+export type Mode = "ask" | "qa" | "explain" | "fix" | "test" | "document" | "review";
+
+export type Rating = "up" | "down";
 
 export type Stage = "queued" | "retrieving" | "reading" | "writing";
 
@@ -102,9 +104,14 @@ export interface AskRequest {
   conversation_id?: string;
   collections?: string[];
   path?: string;
+  mentions?: string[];
   selection?: string;
+  document?: string;
   file_path?: string;
+  lines?: Span;
   mode?: Mode;
+  model?: string;
+  top_k?: number;
   max_tokens?: number;
   temperature?: number;
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,10 +12,17 @@ from itertools import pairwise
 import attrs
 
 from petra import telemetry
+from petra.assistant import policy
 from petra.assistant import prompt as prompts
 from petra.assistant.attribution import attribute, texts_to_embed
+from petra.assistant.models import Models
+from petra.assistant.modes import TASKS
+from petra.assistant.policy import Ruling
 from petra.assistant.repetition import repeats_itself
+from petra.assistant.retrieval import OpenDocument, Retrieval
 from petra.assistant.stream import AnswerStream
+from petra.assistant.subject import Subject
+from petra.assistant.withhold import Withheld
 from petra.errors import ModelUnavailable, PetraError, TooLarge
 from petra.inference.client import Delta, Finished, ModelEndpoint, Queued
 from petra.knowledge.search import Passage, Searcher
@@ -29,9 +36,13 @@ from petra.messages import (
     Usage,
 )
 from petra.storage import conversations
+from petra.storage.collections import Collection
 from petra.storage.database import Database
 
 log = telemetry.logger(__name__)
+
+CHARACTERS_PER_TOKEN = 3
+"""Of source text; prose has four and more."""
 
 NOTHING_FOUND = "I found nothing about this in your files."
 NOTHING_INDEXED = NOTHING_FOUND + " Nothing is indexed yet: add files first."
@@ -55,8 +66,26 @@ class Parts:
 
     db: Database
     searcher: Searcher
-    chat: Callable[[], Awaitable[ModelEndpoint]]
+    models: Models
     limits: Limits
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A question that was looked at and allowed: by whom, within which collections, about what, with what
+    open, and how much may be said."""
+
+    user_id: str
+    request: AskRequest
+    scope: Sequence[Collection]
+    open_documents: Sequence[OpenDocument]
+    subject: Subject | None
+    ruling: Ruling
+
+    @property
+    def question(self) -> str:
+        """The question, or what the mode asks when nothing was typed."""
+        return self.request.question.strip() or TASKS[self.request.mode].question
 
 
 class Answering:
@@ -66,16 +95,13 @@ class Answering:
     def __init__(
         self,
         parts: Parts,
-        user_id: str,
-        request: AskRequest,
-        scope: Sequence[str],
+        asking: Asking,
         question: conversations.Message,
         answer: conversations.Message,
         stream: AnswerStream,
     ) -> None:
-        self.user_id = user_id
-        self.request = request
-        self.scope = scope
+        self.asking = asking
+        self.request = asking.request
         self.question = question
         self.answer = answer
         self.stream = stream
@@ -86,10 +112,11 @@ class Answering:
         self.sources: list[Source] = []
         self._db = parts.db
         self._searcher = parts.searcher
-        self._chat = parts.chat
+        self._models = parts.models
         self._limits = parts.limits
+        self._withheld = Withheld() if asking.ruling.level in policy.RULES else None
         self._answer_tokens = min(
-            request.max_tokens or parts.limits.answer_tokens, parts.limits.answer_tokens
+            asking.request.max_tokens or parts.limits.answer_tokens, parts.limits.answer_tokens
         )
 
     async def make(self) -> FinishReason:
@@ -99,15 +126,15 @@ class Answering:
         question alone does not fit its context.
         """
         started = time.perf_counter()
-        stream, request = self.stream, self.request
+        stream = self.stream
         stream.put(Status("retrieving", "Looking through your files"))
         turns, last_question = await self._turns()
         candidates = await self._retrieve(last_question)
-        if not candidates and not request.selection:
-            self._say(NOTHING_FOUND if self.scope else NOTHING_INDEXED)
+        if not candidates and not self.asking.subject:
+            self._say(NOTHING_FOUND if self.asking.scope else NOTHING_INDEXED)
             return "nothing_found"
 
-        endpoint = await self._chat()
+        endpoint = await self._models.use(self.request.model)
         built = await self._prompt(endpoint, candidates, turns)
         async with self._db.write() as conn:
             await conversations.set_prompt(conn, self.question.id, built.question)
@@ -139,19 +166,13 @@ class Answering:
         return turns, last_question
 
     async def _retrieve(self, last_question: str | None) -> list[Passage]:
-        """Relevant passages, best first. A follow-up that finds nothing alone ("and why?") is looked
-        up once more together with the question before it."""
-        question = self.request.question
-        queries = [question] + ([f"{last_question}\n{question}"] if last_question else [])
-        for query in queries:
-            with telemetry.timed(telemetry.search_seconds):
-                found = await self._searcher.search(
-                    query, self.scope, self._limits.passages, path=self.request.path
-                )
-            relevant = [p for p in found if p.relevance >= self._limits.relevance]
-            if relevant:
-                return relevant
-        return []
+        """Relevant passages, best first."""
+        asking, limits = self.asking, self._limits
+        retrieval = Retrieval(self._db, self._searcher, self.request, asking.scope, asking.open_documents)
+        found = await retrieval.find(last_question, self.request.top_k or limits.passages, limits.relevance)
+        for name in found.unknown:
+            self.stream.put(Status("retrieving", f"Nothing here is called {name[:80]}"))
+        return found.passages
 
     async def _prompt(
         self,
@@ -159,13 +180,16 @@ class Answering:
         candidates: list[Passage],
         turns: list[prompts.Turn],
     ) -> prompts.Prompt:
-        request = self.request
+        system = policy.system(self.request.mode, self.asking.ruling)
         capabilities = await endpoint.capabilities()
-        bare = prompts.question_message(request.question, [], request.selection, request.file_path)
+        rate = capabilities.prefill_tokens_per_s
+        budget = int(self._limits.first_token_seconds * rate) if rate else capabilities.context
+        subject, subject_tokens = await self._subject(endpoint, min(budget, self._room(capabilities.context)))
         quotes = [prompts.quote_passage(n, passage) for n, passage in enumerate(candidates, 1)]
         turn_texts = [f"{turn.prompt}{turn.answer}" for turn in turns]
-        counts = await endpoint.count_tokens([prompts.SYSTEM, bare, *quotes, *turn_texts])
-        fixed = counts[0] + counts[1] + self._answer_tokens + 4 * prompts.TEMPLATE_TOKENS
+        bare = prompts.question_message(self.asking.question, [])
+        counts = await endpoint.count_tokens([system, bare, *quotes, *turn_texts])
+        fixed = counts[0] + counts[1] + subject_tokens + self._answer_tokens + 4 * prompts.TEMPLATE_TOKENS
         over = fixed - capabilities.context
         if over >= 0:
             raise TooLarge(
@@ -175,19 +199,37 @@ class Answering:
             )
         after_quotes = 2 + len(quotes)
         return prompts.build(
-            request.question,
+            system,
+            self.asking.question,
             candidates,
             turns,
             passage_tokens=[count + 2 for count in counts[2:after_quotes]],
             turn_tokens=[count + 2 * prompts.TEMPLATE_TOKENS for count in counts[after_quotes:]],
             fixed_tokens=fixed,
             context=capabilities.context,
-            passage_budget=int(self._limits.first_token_seconds * capabilities.prefill_tokens_per_s)
-            if capabilities.prefill_tokens_per_s
-            else capabilities.context,
-            selection=request.selection,
-            file_path=request.file_path,
+            passage_budget=max(budget - subject_tokens, 0),
+            subject=subject,
         )
+
+    def _room(self, context: int) -> int:
+        """Tokens that a document may take: half of what the answer leaves, so that passages fit as well."""
+        return max((context - self._answer_tokens) // 2, 1)
+
+    async def _subject(self, endpoint: ModelEndpoint, room: int) -> tuple[Subject | None, int]:
+        """What the question is about and its tokens; of a whole document as much as `room` tokens hold,
+        which is said when it is not all."""
+        whole = self.asking.subject
+        if whole is None:
+            return None, 0
+        subject = whole.within(room * CHARACTERS_PER_TOKEN)
+        (tokens,) = await endpoint.count_tokens([subject.quoted()])
+        if whole.whole and tokens > room:
+            subject = whole.within(len(subject.text) * room // tokens)
+            (tokens,) = await endpoint.count_tokens([subject.quoted()])
+        if whole.whole and subject.lines:
+            first, last = subject.lines
+            self.stream.put(Status("reading", f"Only lines {first} to {last} of the file fit; select a part"))
+        return subject, tokens
 
     async def _generate(
         self,
@@ -202,7 +244,7 @@ class Answering:
             max_tokens=self._answer_tokens,
             temperature=self.request.temperature or 0.0,
             stop=prompts.STOP,
-            user=self.user_id,
+            user=self.asking.user_id,
             # The system prompt: the same for everybody, and nothing of anybody's.
             public_messages=1,
         )
@@ -216,12 +258,13 @@ class Answering:
                             first = time.perf_counter() - started
                             telemetry.first_token_seconds.observe(first)
                             self.stream.put(Status("writing", "Writing"))
-                        self._say(text)
+                        self._say(self._withheld.feed(text) if self._withheld else text)
                         if repeats_itself(self.text):
                             self.stream.put(Status("writing", "The model repeats itself and was stopped"))
                             self.usage = await self._counted(endpoint, built, first, started)
                             return "stop"
                     case Finished(reason, prompt_tokens, completion_tokens):
+                        self._say(self._withheld.end() if self._withheld else "")
                         self.usage = self._cost(endpoint, prompt_tokens, completion_tokens, first, started)
                         return "length" if reason == "length" else "stop"
         raise ModelUnavailable(
@@ -258,7 +301,7 @@ class Answering:
         """Compare the answer with its passages and send the sources whose kind has changed."""
         if not self.passages:
             return
-        question = self.request.question
+        question = self.asking.question
         texts = texts_to_embed(self.text, self.passages, question=question)
         try:
             vectors = dict(zip(texts, await self._searcher.embed(texts), strict=True)) if texts else None
@@ -280,8 +323,9 @@ class Answering:
                 self.stream.put(SourcePart(source))
 
     def _say(self, text: str) -> None:
-        self.text += text
-        self.stream.put(Text(text))
+        if text:
+            self.text += text
+            self.stream.put(Text(text))
 
     def _show(self, passages: list[Passage]) -> None:
         """Send the passages of the prompt as sources that are merely retrieved."""

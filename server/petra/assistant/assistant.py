@@ -7,14 +7,20 @@ shows the parts; an answer that nobody follows any more is cancelled after a sho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from petra import telemetry
 from petra.access.authorize import authorize
 from petra.access.identity import Identity
-from petra.assistant.answering import Answering, Limits, Parts
+from petra.assistant import subject
+from petra.assistant.answering import Answering, Asking, Limits, Parts
+from petra.assistant.models import Models
+from petra.assistant.modes import TASKS
+from petra.assistant.policy import Asked, Permissive, Policy, enforce
+from petra.assistant.retrieval import OpenDocument
 from petra.assistant.scope import readable
 from petra.assistant.stream import AnswerStream
 from petra.errors import BadRequest, ModelUnavailable, NotFound, PetraError, TooLarge
@@ -41,6 +47,9 @@ log = telemetry.logger(__name__)
 QUESTION_LIMIT = 20_000
 """Characters of a question or selection; longer ones are refused before anything is computed."""
 
+MOST_PASSAGES = 100
+"""Passages that may be looked at for one answer."""
+
 HOTTEST = 2
 """The highest temperature of OpenAI's API; above it, text is noise."""
 
@@ -64,10 +73,13 @@ class Assistant:
         searcher: Searcher,
         chat: Callable[[], Awaitable[ModelEndpoint]],
         limits: Limits,
+        policy: Policy | None = None,
     ) -> None:
         self._db = db
         self._limits = limits
-        self._parts = Parts(db, searcher, chat, limits)
+        self._policy = policy or Permissive()
+        self.models = Models(chat)
+        self._parts = Parts(db, searcher, self.models, limits)
         self._running: dict[str, _Running] = {}
 
     @property
@@ -75,14 +87,16 @@ class Assistant:
         """Answers being made right now."""
         return len(self._running)
 
-    async def start(self, identity: Identity, request: AskRequest) -> str:
+    async def start(
+        self, identity: Identity, request: AskRequest, open_documents: Sequence[OpenDocument] = ()
+    ) -> str:
         """Begin an answer and return the id of its message.
 
         Raises BadRequest for an empty question or senseless limits, TooLarge for an endless question,
-        NotFound for a conversation or collection that this person does not have.
+        NotFound for a conversation or collection that this person does not have, NotAllowed for what
+        holds secrets and for what the teaching policy does not allow.
         """
-        _check(request)
-        scope = [item.id for item in await readable(self._db, identity, request.collections)]
+        asking = await self._asking(identity, request, open_documents)
         async with self._db.write() as conn:
             if request.conversation_id:
                 conversation = await conversations.get(conn, request.conversation_id)
@@ -90,11 +104,15 @@ class Assistant:
                     raise NotFound("There is no such conversation", remedy="Start a new one")
                 authorize(identity, "read_conversation", conversation)
             else:
-                title = " ".join(request.question.split())[:80]
+                title = " ".join(asking.question.split())[:80]
                 conversation = await conversations.create(conn, identity.user_id, title)
             leaf = await conversations.latest(conn, conversation.id)
             question = await conversations.add_message(
-                conn, conversation.id, "user", request.question, parent_id=leaf.id if leaf else None
+                conn,
+                conversation.id,
+                "user",
+                request.question if request.question.strip() else asking.question,
+                parent_id=leaf.id if leaf else None,
             )
             answer = await conversations.add_message(
                 conn, conversation.id, "assistant", "", parent_id=question.id, state="streaming"
@@ -105,12 +123,30 @@ class Assistant:
             grace=self._limits.grace_seconds,
             abandoned=lambda: self._stop(answer.id),
         )
-        making = Answering(self._parts, identity.user_id, request, scope, question, answer, stream)
+        making = Answering(self._parts, asking, question, answer, stream)
         task = asyncio.create_task(self._run(making), name=f"answer-{answer.id}")
         self._running[answer.id] = _Running(identity.user_id, making, "cancelled", task)
         # A task that is cancelled before its first step never runs, and would leave its record open.
         await asyncio.sleep(0)
         return answer.id
+
+    async def _asking(
+        self, identity: Identity, request: AskRequest, open_documents: Sequence[OpenDocument]
+    ) -> Asking:
+        """The question, once it is known to be one that may be answered."""
+        _check(request)
+        scope = await readable(self._db, identity, request.collections)
+        asked = Asked(
+            caller=identity,
+            deed=request.mode,
+            collections=[item.name for item in scope],
+            path=request.file_path or request.path,
+            at=time.time(),
+        )
+        ruling = await self._policy.rule(asked)
+        enforce(ruling, request.mode)
+        about = subject.subject_of(request)
+        return Asking(identity.user_id, request, scope, open_documents, about, ruling)
 
     async def follow(
         self, identity: Identity, answer_id: str, after_seq: int = -1
@@ -161,6 +197,7 @@ class Assistant:
             self._stop(answer_id)
         if tasks:
             await asyncio.wait(tasks)
+        await self.models.close()
 
     def _stop(self, answer_id: str) -> None:
         """Cancel the making of an answer, once, and never the recording of it."""
@@ -264,14 +301,17 @@ def _unexpected(answer_id: str) -> PetraError:
 
 def _check(request: AskRequest) -> None:
     """Refuse what cannot be answered before anything is computed or recorded."""
-    if not request.question.strip():
+    default = TASKS[request.mode].question
+    if not request.question.strip() and not (default and (request.selection or request.document)):
         raise BadRequest("The question is empty", remedy="Type a question")
-    for text in (request.question, request.selection or ""):
-        if len(text) > QUESTION_LIMIT:
-            raise TooLarge(
-                f"The question is longer than {QUESTION_LIMIT} characters",
-                remedy="Add long material as a file and ask about it",
-            )
+    if len(request.question) > QUESTION_LIMIT:
+        raise TooLarge(
+            f"The question is longer than {QUESTION_LIMIT} characters",
+            remedy="Add long material as a file and ask about it",
+        )
+    subject.check(request, QUESTION_LIMIT)
+    if request.top_k is not None and not 1 <= request.top_k <= MOST_PASSAGES:
+        raise BadRequest(f"top_k is not between 1 and {MOST_PASSAGES}", remedy="Leave it out")
     if request.max_tokens is not None and request.max_tokens < 1:
         raise BadRequest("max_tokens is less than 1", remedy="Leave it out, or give 1 or more")
     if request.temperature is not None and not 0 <= request.temperature <= HOTTEST:

@@ -92,6 +92,10 @@ class ModelEndpoint:
         self._socket = socket if is_unix else None
         self._base = "http://petra-worker" if is_unix else address.rstrip("/").removesuffix("/v1")
 
+    def serving(self, model: str) -> ModelEndpoint:
+        """The same address with another of its models; to be closed like this one."""
+        return ModelEndpoint(self.address, model=model, token=self._token)
+
     async def chat(
         self,
         messages: Sequence[ChatMessage],
