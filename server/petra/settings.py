@@ -200,6 +200,18 @@ class Settings(BaseSettings):
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.data_dir / 'petra.db'}"
 
+    def database_file(self, what: str) -> Path:
+        """The file that is the database. Raises SettingsError, naming `what` cannot be done, when it is a
+        server's."""
+        scheme, _, path = self.database.partition(":///")
+        if not scheme.startswith("sqlite"):
+            raise SettingsError(
+                f"This database cannot be {what} by Petra",
+                cause="DATABASE_URL is that of a PostgreSQL server",
+                remedy="Use pg_dump and pg_restore, and copy UPLOADS_DIR beside it",
+            )
+        return Path(path)
+
     def public(self) -> dict[str, Any]:
         """All settings as JSON values, secrets left out: only whether each is set."""
         values = self.model_dump(mode="json")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from sqlalchemy import make_url
@@ -27,6 +27,7 @@ class Database:
         self._readers = readers
         self._turn = asyncio.Lock()
         self._writing: asyncio.Task[Any] | None = None
+        self._damaged: faults.Damaged | None = None
 
     @classmethod
     async def open(cls, url: str) -> Database:
@@ -57,7 +58,7 @@ class Database:
         Keep it short: while it is open, the write-ahead log cannot be tidied. Raises StorageError.
         """
         try:
-            with faults.explained(self._url):
+            with self._explained():
                 async with self._readers.connect() as conn:
                     yield conn
         finally:
@@ -68,21 +69,32 @@ class Database:
         """The one connection that writes, for one transaction: committed on exit, rolled back on error.
 
         Writers take turns, so keep it short and compute before. What it reads cannot change before it
-        commits. Raises StorageError.
+        commits. Raises StorageError; once the file was found damaged, always.
         """
+        if self._damaged:
+            raise faults.Damaged(self._damaged.what, cause=self._damaged.cause, remedy=self._damaged.remedy)
         task = asyncio.current_task()
         if self._writing is task:
             raise RuntimeError("write() inside write(): pass the connection on instead")
         async with self._turn:
             self._writing = task
             try:
-                with faults.explained(self._url):
+                with self._explained():
                     async with self._writer.begin() as conn:
                         yield conn
                         await _cancel_now()
             finally:
                 self._writing = None
                 await _cancel_now()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            with faults.explained(self._url):
+                yield
+        except faults.Damaged as error:
+            self._damaged = error
+            raise
 
     async def close(self) -> None:
         """Close every connection; the last one tidies the write-ahead log away."""

@@ -17,6 +17,10 @@ _DAMAGED = ("malformed", "not a database", "file is encrypted", "unsupported fil
 _BUSY = ("database is locked", "database table is locked")
 
 
+class Damaged(StorageError):
+    """The database file cannot be trusted: nothing may be written to it any more."""
+
+
 @contextmanager
 def explained(url: URL) -> Iterator[None]:
     """Turn an error of the database itself into a StorageError; an error in our use of it stays."""
@@ -62,13 +66,13 @@ def explain(error: Exception, url: URL) -> StorageError:
     )
 
 
-def damaged(where: str, reported: str) -> StorageError:
-    """The database file cannot be trusted."""
-    return StorageError(
+def damaged(where: str, reported: str) -> Damaged:
+    """The error for a database file that cannot be trusted."""
+    return Damaged(
         "The database is damaged",
         cause=f"{where}: {reported}",
-        remedy="Stop Petra, move the file aside together with its -wal and -shm files, and put a backup in "
-        f"its place. Without a backup, `sqlite3 {where} .recover` saves what can still be read",
+        remedy="Run `petra stop`, then `petra restore BACKUP` with a folder that `petra backup` made; the "
+        f"damaged file is kept. Without a backup, `sqlite3 {where} .recover` saves what can still be read",
     )
 
 
