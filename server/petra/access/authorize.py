@@ -25,6 +25,7 @@ Action = Literal[
     "read_status",
     "read_metrics",
     "read_config",
+    "maintain",
 ]
 
 EVERYBODY: frozenset[Role] = frozenset(get_args(Role))
@@ -48,6 +49,7 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     "read_status": STAFF,
     "read_metrics": ADMINISTRATORS,
     "read_config": ADMINISTRATORS,
+    "maintain": ADMINISTRATORS,
 }
 """The roles that may attempt each action; on an object, ownership is asked besides."""
 

@@ -2,71 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 from aiohttp import web
 
-from petra.access import Action, authorize
 from petra.api import query
-from petra.api.keys import DB, JOBS
+from petra.api.keys import SERVICES
 from petra.api.routes import Route, identity, route
-from petra.errors import NotFound
-from petra.storage import jobs
-from petra.storage.jobs import Job
+
+FINDINGS = ("comparison", "freed")
+"""What a job of upkeep tells the one who asked for it."""
 
 
 async def list_jobs(request: web.Request) -> web.Response:
     """The caller's jobs, newest first."""
     limit = query.whole_number(request, "limit", 50, least=1, most=500)
-    async with request.app[DB].read() as conn:
-        mine = await jobs.list_for(conn, identity(request).user_id, limit)
-    return web.json_response([_view(job) for job in mine])
+    return web.json_response(await request.app[SERVICES].work.newest(identity(request), limit))
 
 
 async def read(request: web.Request) -> web.Response:
     """One job."""
-    return web.json_response(_view(await _job(request, "read_job")))
+    return web.json_response(await request.app[SERVICES].work.read(identity(request), _id(request)))
 
 
 async def cancel(request: web.Request) -> web.Response:
     """Ask a job to stop; what it has finished stays."""
-    job = await _job(request, "cancel_job")
-    async with request.app[DB].write() as conn:
-        await jobs.request_cancel(conn, job.id)
-    request.app[JOBS].wake()
-    return web.json_response(_view(await _job(request, "read_job")))
+    return web.json_response(await request.app[SERVICES].work.cancel(identity(request), _id(request)))
 
 
-async def _job(request: web.Request, action: Action) -> Job:
+def _id(request: web.Request) -> int:
+    """The id in the path; 0, which no job has, for what is no id."""
     given = request.match_info["id"]
-    async with request.app[DB].read() as conn:
-        job = (
-            await jobs.get(conn, int(given))
-            if given.isascii() and given.isdigit() and len(given) < 16
-            else None
-        )
-    if job is None:
-        raise NotFound("There is no such job")
-    authorize(identity(request), action, job)
-    return job
-
-
-def _view(job: Job) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "state": job.state,
-        "done": job.done,
-        "total": job.total,
-        "unit": job.unit,
-        "eta_s": job.eta_s(time.time()),
-        "reason": job.reason,
-        "collection_id": job.collection_id,
-        "document_id": job.document_id,
-        "model": job.payload.get("model"),
-        "skipped": job.payload.get("skipped", []),
-    }
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
 
 
 ROUTES: tuple[Route, ...] = (

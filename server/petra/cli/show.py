@@ -35,6 +35,14 @@ def shortened(text: str, width: int = 100) -> str:
     return flat if len(flat) <= width else flat[: width - 1].rstrip() + "…"
 
 
+def size(count: int) -> str:
+    """Bytes as people say them: `3.4 MB`."""
+    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= least:
+            return f"{count / least:.1f} {unit}"
+    return f"{count} bytes"
+
+
 class Progress:
     """One line on stderr that says what is going on and goes away; silent when nobody watches."""
 

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 ENDED = frozenset({"ready", "failed", "cancelled"})
-NAMES = {"index": "Reading a folder", "ingest": "Reading a file", "pull": "Downloading"}
+NAMES = {
+    "index": "Reading a folder",
+    "ingest": "Reading a file",
+    "embed": "Learning what passages mean",
+    "pull": "Downloading",
+    "reindex": "Building the index",
+    "gc": "Tidying up",
+}
 
 
 def progress(job: dict[str, Any]) -> str:

@@ -38,6 +38,7 @@ class Supervisor:
         self._make = worker
         self._workers = {spec.name: worker(spec) for spec in specs}
         self._spares: dict[str, Worker] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
         self._tasks: dict[Worker, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
@@ -47,9 +48,10 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End every worker and wait for it."""
-        for task in self._tasks.values():
+        ending = [*self._tasks.values(), *self._retiring]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         self._tasks.clear()
         for worker in (*self._workers.values(), *self._spares.values()):
             await worker.endpoint.close()
@@ -60,14 +62,13 @@ class Supervisor:
         self._spares[spec.name] = self._make(spec)
         self._begin(self._spares[spec.name])
 
-    async def replace(self, name: str, by: str) -> None:
-        """Let the added worker `by` be the one called `name`, at once, and end the one before when it has
+    def replace(self, name: str, by: str) -> None:
+        """Let the added worker `by` be the one called `name` from now on. The one before ends when it has
         had time for what it was asked."""
         former, self._workers[name] = self._workers[name], self._spares.pop(by)
-        try:
-            await asyncio.sleep(GRACE_SECONDS if former.state.state in ("ready", "external") else 0)
-        finally:
-            await self._end(former)
+        retiring = asyncio.create_task(self._retire(former), name=f"retire {former.spec.name}")
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
 
     async def remove(self, name: str) -> None:
         """End an added worker; one that is not there is fine."""
@@ -77,6 +78,12 @@ class Supervisor:
     def _begin(self, worker: Worker) -> None:
         if not worker.external:
             self._tasks[worker] = asyncio.create_task(worker.run(), name=f"worker {worker.spec.name}")
+
+    async def _retire(self, former: Worker) -> None:
+        try:
+            await asyncio.sleep(GRACE_SECONDS)
+        finally:
+            await self._end(former)
 
     async def _end(self, worker: Worker) -> None:
         if task := self._tasks.pop(worker, None):

@@ -1,0 +1,140 @@
+"""Removing what nobody needs any more: marks of what was deleted, vectors and indexes that no version
+uses, bytes without a row. Safe while the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from petra.knowledge.index import Indexes
+from petra.storage import collections, index_versions, marks, uploads, vectors
+from petra.storage.blobs import FileBlobs
+from petra.storage.database import Database
+from petra.telemetry import logger
+
+log = logger("petra.knowledge.gc")
+
+ARRIVING_SECONDS = 3600.0
+"""A blob without a row that was written to more recently may be an upload that is arriving."""
+_OURS = re.compile(r"v\d+|[0-9a-f]{32}")
+"""Names that Petra gives to folders of indexes."""
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What was removed: `marks` of deleted passages and documents, `vectors`, `indexes` (folders), `blobs`,
+    and the bytes of the last three."""
+
+    marks: int = 0
+    vectors: int = 0
+    indexes: int = 0
+    blobs: int = 0
+    bytes: int = 0
+
+    def as_values(self) -> dict[str, int]:
+        """As JSON values."""
+        return asdict(self)
+
+
+async def collect(
+    db: Database, indexes: Indexes, folder: Path, blobs: FileBlobs | None, *, previous: bool = False
+) -> Freed:
+    """Remove it. `folder` is that of the versions, `indexes` the active one of them; without `blobs` those
+    are left alone. `previous` gives up the version that could be gone back to, too."""
+    async with db.write() as conn:
+        if previous:
+            await index_versions.drop_previous(conn)
+        kept = await index_versions.all_of_them(conn)
+    removed_marks = await _marks(db, indexes, [folder / version.folder for version in kept])
+    removed_vectors, vector_bytes = 0, 0
+    for model in await _unused_models(db, {version.model_id for version in kept}):
+        count, size = await _vectors(db, model)
+        removed_vectors, vector_bytes = removed_vectors + count, vector_bytes + size
+    async with db.read() as conn:
+        there = {item.id for item in await collections.everybodys(conn)}
+    folders, folder_bytes = await asyncio.to_thread(_folders, folder, {v.folder for v in kept}, there)
+    swept, blob_bytes = 0, 0
+    if blobs:
+        swept, blob_bytes = await blobs.sweep_idle(ARRIVING_SECONDS, lambda: _uploads(db))
+    freed = Freed(removed_marks, removed_vectors, folders, swept, vector_bytes + folder_bytes + blob_bytes)
+    log.info("garbage_collected", **freed.as_values())
+    return freed
+
+
+async def _marks(db: Database, indexes: Indexes, versions: list[Path]) -> int:
+    """Marks that every index has seen. One that has not would take a deleted passage for a live one, and
+    be built again from rows at its next start: right, but slow."""
+    removed = 0
+    async with db.read() as conn:
+        everything = await collections.everybodys(conn)
+    for collection in everything:
+        seen = await indexes.refresh(collection.id, settle=True)
+        on_disk = await asyncio.to_thread(_watermarks, [path / collection.id for path in versions])
+        while some := await _some_marks(db, collection.id, min([seen, *on_disk])):
+            removed += some
+    return removed
+
+
+async def _some_marks(db: Database, collection_id: str, revision: int) -> int:
+    async with db.write() as conn:
+        return await marks.remove(conn, collection_id, revision)
+
+
+async def _unused_models(db: Database, used: set[str]) -> list[str]:
+    async with db.read() as conn:
+        return [model for model in await vectors.models(conn) if model not in used]
+
+
+async def _vectors(db: Database, model: str) -> tuple[int, int]:
+    count, size = 0, 0
+    while True:
+        async with db.write() as conn:
+            some, some_bytes = await vectors.remove_some(conn, model)
+        if not some:
+            return count, size
+        count, size = count + some, size + some_bytes
+
+
+async def _uploads(db: Database) -> list[str]:
+    async with db.read() as conn:
+        return await uploads.all_ids(conn)
+
+
+def _watermarks(folders: list[Path]) -> list[int]:
+    """The newest generation that each version has of a collection. Blocking."""
+    found = []
+    for folder in folders:
+        revisions = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+        found += [max(revisions)] if revisions else []
+    return found
+
+
+def _folders(root: Path, versions: set[str], there: set[str]) -> tuple[int, int]:
+    """Remove indexes that no version uses or whose collection is gone. Blocking."""
+    if not root.is_dir():
+        return 0, 0
+    unwanted = [path for path in root.iterdir() if _OURS.fullmatch(path.name) and path.name not in versions]
+    for version in versions:
+        inside = (root / version).iterdir() if (root / version).is_dir() else ()
+        unwanted += [path for path in inside if _OURS.fullmatch(path.name) and path.name not in there]
+    size = 0
+    for path in unwanted:
+        size += size_of(path)
+        shutil.rmtree(path, ignore_errors=True)
+    return len(unwanted), size
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files below a folder, one that is linked several times counted once. Blocking."""
+    sizes: dict[tuple[int, int], int] = {}
+    for path in folder.rglob("*"):
+        try:
+            status = path.lstat()
+        except OSError:  # a generation that was replaced meanwhile
+            continue
+        if not path.is_dir():
+            sizes[status.st_dev, status.st_ino] = status.st_size
+    return sum(sizes.values())
