@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ssl
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ from petra.access import Identity, Presence, Tokens
 from petra.api import make_app
 from petra.assistant.answering import Limits
 from petra.assistant.assistant import Assistant
+from petra.assistant.library import Library
+from petra.assistant.offered import Offered
+from petra.assistant.recall import Recall
+from petra.assistant.services import Services
+from petra.assistant.status import Health
+from petra.assistant.work import Work
 from petra.errors import SettingsError
 from petra.inference import catalogue
 from petra.inference.pull_job import KIND as PULL
@@ -27,8 +34,10 @@ from petra.knowledge.index import Indexes
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.search import Searcher
 from petra.lsp.features import Parts
-from petra.lsp.listener import Listener, serve
+from petra.lsp.listener import Listener, serve, serve_tcp
 from petra.lsp.session import Session
+from petra.lsp.transport import Channel, Connection
+from petra.lsp.transport import Limits as ConnectionLimits
 from petra.settings import Settings
 from petra.storage import conversations, uploads, users
 from petra.storage.blobs import FileBlobs
@@ -165,22 +174,49 @@ class Petra:
             extractor=self.extractor,
             ingest=self.ingest,
             searcher=self.searcher,
-            assistant=self.assistant,
+            services=self.services,
             tokens=self.tokens,
             presence=self.presence,
+            language_client=self._language_client,
         )
 
     async def listen_lsp(self, address: str) -> Listener:
         """Accept language clients on the unix socket (or `host:port`) `address`."""
         owner = Identity(self.owner_id, "owner", local=True)
-        parts = Parts(self.assistant)
         return await serve(
             address,
             token=self.token,
             version=__version__,
-            new_session=lambda: Session(parts, owner, __version__),
+            new_session=lambda: self.language_session(owner),
             presence=self.presence,
         )
+
+    async def listen_editors(self) -> Listener | None:
+        """Accept any editor on `LSP_PORT`; None where there is none. Raises SettingsError."""
+        if self.settings.lsp_port is None:
+            return None
+        try:
+            return await serve_tcp(
+                self.settings.lsp_host,
+                self.settings.lsp_port,
+                tls=await asyncio.to_thread(_tls, self.settings),
+                check=self.tokens.check,
+                new_session=self.language_session,
+                presence=self.presence,
+            )
+        except OSError as error:
+            raise SettingsError(
+                f"Petra cannot listen for editors on {self.settings.lsp_host}:{self.settings.lsp_port}",
+                cause=error.strerror or str(error),
+                remedy="Change LSP_HOST, LSP_PORT, TLS_CERT or TLS_KEY",
+            ) from error
+
+    def language_session(self, identity: Identity) -> Session:
+        """A session for one language client."""
+        return Session(Parts(self.assistant, self.services), identity, __version__)
+
+    async def _language_client(self, channel: Channel, identity: Identity) -> None:
+        await Connection(channel, self.language_session(identity), ConnectionLimits()).run()
 
 
 def worker_specs(settings: Settings) -> list[WorkerSpec]:
@@ -204,6 +240,16 @@ def worker_specs(settings: Settings) -> list[WorkerSpec]:
             args=_calibration(settings),
         ),
     ]
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """The server's certificate. Raises OSError (ssl.SSLError is one) where it cannot be read."""
+    if settings.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    return context
 
 
 def _chat_arguments(settings: Settings) -> tuple[str, ...]:

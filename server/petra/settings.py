@@ -7,6 +7,7 @@ language server's forwarder can find the data directory without importing pydant
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import json
 import os
 from collections.abc import Mapping
@@ -137,6 +138,21 @@ class Settings(BaseSettings):
         "editor or the shell leaves again.",
     )
 
+    lsp_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port for editors that speak LSP over TCP themselves. Default: none.",
+    )
+    lsp_host: str = Field(
+        "127.0.0.1", description="Address of LSP_PORT; one that others can reach needs TLS_CERT."
+    )
+    tls_cert: Path | None = Field(None, description="Certificate (PEM, with its chain) of LSP_PORT.")
+    tls_key: Path | None = Field(None, description="Private key of TLS_CERT, unless that file has it.")
+    classroom_token: SecretStr | None = Field(
+        None, description="Token for `petra lsp --connect`, where the system's keyring has none."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe messages that are logged."
     )
@@ -146,6 +162,8 @@ class Settings(BaseSettings):
     def _complete(self) -> Settings:
         if self.chunk_overlap >= self.chunk_size:
             raise ValueError("CHUNK_OVERLAP must be smaller than CHUNK_SIZE")
+        if self.lsp_port is not None and self.tls_cert is None and not _is_loopback(self.lsp_host):
+            raise ValueError("LSP_HOST can be reached by others, so LSP_PORT needs TLS_CERT")
         if self.mode == "prod":
             missing = [
                 name.upper()
@@ -255,6 +273,15 @@ def load(
             cause="; ".join(problems),
             remedy="docs/configuration.md lists every setting",
         ) from error
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _environment() -> list[str]:

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import weakref
 from pathlib import Path
 
 from petra import rendezvous
-from petra.lsp.session import Session
 from tests.lsp.door import open_door
 from tests.lsp.editor import petra_lsp, running_at
 
 
 async def test_killed_client(tmp_path: Path) -> None:
     async with open_door() as door:
-        assert door.listener
-        made: list[weakref.ref[Session]] = []
-        new_session = door.listener._new_session
-
-        def remember() -> Session:
-            session = new_session()
-            made.append(weakref.ref(session))
-            return session
-
         other = await door.client()
-        door.listener._new_session = remember
         lock = rendezvous.Lock(tmp_path)
         await asyncio.to_thread(lock.__enter__)
         await asyncio.to_thread(rendezvous.write_run_file, tmp_path, running_at(door.address))
@@ -44,6 +32,6 @@ async def test_killed_client(tmp_path: Path) -> None:
             await asyncio.to_thread(lock.__exit__, None, None, None)
         assert door.asks.cancelled == ["answer-0"]
         gc.collect()
-        assert [ref() for ref in made] == [None]
+        assert door.made[1]() is None
         other.notify("$/cancelRequest", {"id": 1})
         assert (await other.reply(1))["error"]["code"] == -32800

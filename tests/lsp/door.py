@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -149,13 +150,19 @@ class Client:
 
 @dataclass
 class Door:
-    """A listening door. `sessions` are those that were made."""
+    """A listening door. `made` are the sessions of all clients so far."""
 
     address: str
     asks: Parrot
     presence: Presence
     listener: Listener | None = None
+    made: list[weakref.ref[Session]] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
+
+    def new_session(self) -> Session:
+        session = Session(Parts(self.asks), OWNER, __version__)
+        self.made.append(weakref.ref(session))
+        return session
 
     async def knock(self, preamble: str = f"PETRA/1 {__version__} {TOKEN}\n") -> Client:
         """Connect and send the first line; the reply is not read."""
@@ -200,7 +207,7 @@ async def open_door(limits: Limits | None = None) -> AsyncIterator[Door]:
             door.address,
             token=TOKEN,
             version=__version__,
-            new_session=lambda: Session(Parts(asks), OWNER, __version__),
+            new_session=door.new_session,
             presence=presence,
             limits=limits,
         )

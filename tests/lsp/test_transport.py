@@ -4,14 +4,12 @@ import asyncio
 import gc
 import os
 import stat
-import weakref
 from pathlib import Path
 
 import pytest
 
 from petra import __version__
 from petra.lsp.listener import serve
-from petra.lsp.session import Session
 from petra.lsp.transport import Limits
 from tests.lsp.door import TOKEN, Door, open_door
 
@@ -41,16 +39,6 @@ async def test_a_silent_stranger_is_sent_away() -> None:
 
 
 async def test_the_session_of_a_client_that_left_is_freed(door: Door) -> None:
-    assert door.listener
-    made: list[weakref.ref[Session]] = []
-    new_session = door.listener._new_session
-
-    def remember() -> Session:
-        session = new_session()
-        made.append(weakref.ref(session))
-        return session
-
-    door.listener._new_session = remember
     for _ in range(3):
         client = await door.client()
         client.ask(1, "hello")
@@ -58,7 +46,7 @@ async def test_the_session_of_a_client_that_left_is_freed(door: Door) -> None:
         await client.close()
     await door.empty()
     gc.collect()
-    assert [ref() for ref in made] == [None, None, None]
+    assert [ref() for ref in door.made] == [None, None, None]
 
 
 @pytest.mark.parametrize("limits", [Limits(unread=0.3), Limits(backlog=1000)])
@@ -100,7 +88,7 @@ async def test_the_socket_of_a_killed_server_is_replaced(tmp_path: Path) -> None
             first.address,
             token=TOKEN,
             version=__version__,
-            new_session=first.listener._new_session,
+            new_session=first.new_session,
             presence=first.presence,
         )
         await first.still_serves()

@@ -14,6 +14,7 @@ from petra.api import (
     health,
     jobs,
     keys,
+    language,
     page,
     search,
     upload,
@@ -25,7 +26,11 @@ from petra.api.listening import Listening
 from petra.api.routes import Route, register
 
 if TYPE_CHECKING:
-    from petra.assistant.assistant import Assistant
+    from collections.abc import Awaitable, Callable
+
+    from petra.access import Identity
+    from petra.api.language import SocketChannel
+    from petra.assistant.services import Services
     from petra.inference.supervisor import Supervisor
     from petra.knowledge.extract.extractor import Extractor
     from petra.knowledge.ingest import Ingest
@@ -44,6 +49,7 @@ ROUTES: tuple[Route, ...] = (
     *documents.ROUTES,
     *conversations.ROUTES,
     *websocket.ROUTES,
+    *language.ROUTES,
     *page.ROUTES,
 )
 
@@ -58,9 +64,10 @@ def make_app(
     extractor: Extractor,
     ingest: Ingest,
     searcher: Searcher,
-    assistant: Assistant,
+    services: Services,
     tokens: Tokens,
     presence: Presence,
+    language_client: Callable[[SocketChannel, Identity], Awaitable[None]],
 ) -> web.Application:
     """The application over its parts, which it uses but does not own.
 
@@ -78,9 +85,11 @@ def make_app(
     app[keys.EXTRACTOR] = extractor
     app[keys.INGEST] = ingest
     app[keys.SEARCHER] = searcher
-    app[keys.ASSISTANT] = assistant
+    app[keys.SERVICES] = services
+    app[keys.ASSISTANT] = services.assistant
     app[keys.TOKENS] = tokens
     app[keys.PRESENCE] = presence
+    app[keys.LANGUAGE] = language_client
     app[keys.LISTENING] = Listening()
     app[keys.SOCKETS] = set()
     app[keys.PAGE] = page.built_files()

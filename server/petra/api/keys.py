@@ -11,7 +11,11 @@ from petra.access import Identity, Presence, Tokens
 from petra.api.listening import Listening
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from petra.api.language import SocketChannel
     from petra.assistant.assistant import Assistant
+    from petra.assistant.services import Services
     from petra.inference.supervisor import Supervisor
     from petra.knowledge.extract.extractor import Extractor
     from petra.knowledge.ingest import Ingest
@@ -27,10 +31,14 @@ DB: web.AppKey[Database] = web.AppKey("db")
 EXTRACTOR: web.AppKey[Extractor] = web.AppKey("extractor")
 INGEST: web.AppKey[Ingest] = web.AppKey("ingest")
 JOBS: web.AppKey[JobRunner] = web.AppKey("jobs")
+LANGUAGE: web.AppKey[Callable[[SocketChannel, Identity], Awaitable[None]]] = web.AppKey("language")
+"""Serves one language client until it leaves."""
+
 LISTENING = web.AppKey("listening", Listening)
 PAGE: web.AppKey[Path | None] = web.AppKey("page")
 PRESENCE = web.AppKey("presence", Presence)
 SEARCHER: web.AppKey[Searcher] = web.AppKey("searcher")
+SERVICES: web.AppKey[Services] = web.AppKey("services")
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings")
 SOCKETS: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("sockets")
 """Every open WebSocket, to close when the server leaves."""

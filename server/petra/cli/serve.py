@@ -63,7 +63,10 @@ async def _serve(settings: Settings, *, started_by_client: bool) -> None:
             exact="port" in settings.model_fields_set,
         )
         editors = await petra.listen_lsp("127.0.0.1:0" if platform.WINDOWS else str(folder / "lsp.sock"))
+        anywhere = await petra.listen_editors()
         try:
+            if anywhere:
+                log.info("listening_for_editors", address=anywhere.address)
             running = Running(
                 pid=os.getpid(),
                 socket=server.socket,
@@ -80,6 +83,8 @@ async def _serve(settings: Settings, *, started_by_client: bool) -> None:
         finally:
             await asyncio.to_thread(rendezvous.remove_run_file, settings.data_dir)
             asyncio.get_running_loop().call_later(CLOSE_SECONDS, _leave_at_once, settings.data_dir)
+            if anywhere:
+                await anywhere.close()
             await editors.close()
             await server.close()
     log.info("stopped")

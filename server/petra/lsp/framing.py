@@ -24,7 +24,9 @@ def frame(body: bytes) -> bytes:
 class FrameDecoder:
     """Cuts a stream of bytes into bodies: `feed` what arrived, then call `next_body` until it is None."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_BODY) -> None:
+        self.limit = limit
+        """The longest body in bytes; may be changed between two frames."""
         self._buffer = bytearray()
         self._lines = 0
         self._length: int | None = None
@@ -84,8 +86,8 @@ class FrameDecoder:
         match name.lower():
             case b"content-length" if colon and self._length is None:
                 # Without the cap on digits, int() of a long number would be work for the asking.
-                if not value.isdigit() or len(value) > 8 or int(value) > MAX_BODY:
-                    raise FrameError(f"a Content-Length that is not a number up to {MAX_BODY}")
+                if not value.isdigit() or len(value) > 8 or int(value) > self.limit:
+                    raise FrameError(f"a Content-Length that is not a number up to {self.limit}")
                 self._length = int(value)
             case b"content-type" if colon:
                 if b"charset=" in value.lower() and b"utf-8" not in value.lower().replace(b"utf8", b"utf-8"):

@@ -1,18 +1,19 @@
-"""The socket on which the server waits for `petra lsp`: who may connect, and the end of all sessions."""
+"""Where the server waits for language clients: the socket of `petra lsp`, and a TCP port for any editor."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from petra import telemetry
-from petra.access import Presence
+from petra.access import Identity, Presence
 from petra.lsp.session import Session
 from petra.lsp.transport import READ_SIZE, Connection, Limits
+from petra.lsp.welcome import ByFirstLine, ByToken, Welcome
 
 log = telemetry.logger(__name__)
 
@@ -20,35 +21,28 @@ CLOSE_SECONDS = 5.0
 
 
 class Listener:
-    """Accepts clients that know the token and run this version; each gets a session of its own."""
+    """Accepts clients that `welcome` lets in; each gets a session of its own."""
 
-    def __init__(
-        self,
-        *,
-        token: str,
-        version: str,
-        new_session: Callable[[], Session],
-        presence: Presence,
-        limits: Limits,
-    ) -> None:
-        self._token = token.encode()
-        self._version = version
-        self._new_session = new_session
+    def __init__(self, welcome: Welcome, presence: Presence, limits: Limits) -> None:
+        self._welcome = welcome
         self._presence = presence
         self._limits = limits
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
-    async def start(self, address: str) -> None:
-        """Listen on a path, or on `host:port` where there are no unix sockets."""
-        host, colon, port = address.rpartition(":")
-        if colon and port.isdigit() and "/" not in address:
-            self._server = await asyncio.start_server(self._accept, host, int(port), limit=READ_SIZE)
-            return
-        self._path = Path(address)
-        bound = await asyncio.to_thread(_bind, self._path)
+    async def start_unix(self, path: Path) -> None:
+        """Listen on a socket of the file system that only its owner may use."""
+        self._path = path
+        bound = await asyncio.to_thread(_bind, path)
         self._server = await asyncio.start_unix_server(self._accept, sock=bound, limit=READ_SIZE)
+
+    async def start_tcp(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """Listen on a port. Raises OSError when it is taken."""
+        patience = {"ssl_handshake_timeout": self._limits.preamble} if tls else {}
+        self._server = await asyncio.start_server(
+            self._accept, host, port, limit=READ_SIZE, ssl=tls, **patience
+        )
 
     @property
     def address(self) -> str:
@@ -56,7 +50,7 @@ class Listener:
         if self._path or not self._server:
             return str(self._path)
         host, port = self._server.sockets[0].getsockname()[:2]
-        return f"{host}:{port}"
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     async def close(self) -> None:
         """Accept nobody else, end every session (and its running requests) and remove the socket."""
@@ -74,9 +68,9 @@ class Listener:
         assert task is not None  # noqa: S101  (asyncio runs this in a task of its own)
         self._clients.add(task)
         try:
-            if await self._welcome(reader, writer):
+            if client := await self._welcome(reader, writer):
                 with self._presence.session("lsp"):
-                    await Connection(reader, writer, self._new_session(), self._limits).run()
+                    await Connection(client.channel, client.session, self._limits).run(client.first)
         except asyncio.CancelledError:
             # The server leaves. Nobody awaits this task, and asyncio would report it as a failure.
             log.debug("lsp_session_ended_by_server")
@@ -85,28 +79,10 @@ class Listener:
         finally:
             self._clients.discard(task)
             writer.close()
-            with suppress(ConnectionError, TimeoutError):
+            with suppress(ConnectionError, TimeoutError, ssl.SSLError):
                 async with asyncio.timeout(self._limits.unread):
                     await writer.wait_closed()
             writer.transport.abort()
-
-    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Read the first line, `PETRA/1 version token`, and answer it. A stranger gets no answer."""
-        try:
-            async with asyncio.timeout(self._limits.preamble):
-                line = await reader.readuntil(b"\n")
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, TimeoutError):
-            return False
-        words = line.split()
-        if len(words) != 3 or words[0] != b"PETRA/1" or not hmac.compare_digest(words[2], self._token):
-            log.warning("lsp_stranger_refused")
-            return False
-        if words[1] != self._version.encode():
-            client = words[1].decode("ascii", "replace")
-            writer.write(f"NO version_mismatch server {self._version}, client {client}\n".encode())
-            return False
-        writer.write(f"OK {self._version}\n".encode())
-        return True
 
 
 async def serve(
@@ -118,15 +94,33 @@ async def serve(
     presence: Presence,
     limits: Limits | None = None,
 ) -> Listener:
-    """Listen for `petra lsp` on a unix socket's path (or `host:port`); `close` the result at the end."""
-    listener = Listener(
-        token=token,
-        version=version,
-        new_session=new_session,
-        presence=presence,
-        limits=limits or Limits(),
-    )
-    await listener.start(address)
+    """Listen for `petra lsp` on a unix socket's path, or on `host:port` where there are none; `close` the
+    result at the end."""
+    limits = limits or Limits()
+    listener = Listener(ByFirstLine(token, version, new_session, limits), presence, limits)
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "/" not in address:
+        await listener.start_tcp(host, int(port))
+    else:
+        await listener.start_unix(Path(address))
+    return listener
+
+
+async def serve_tcp(
+    host: str,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None,
+    check: Callable[[str], Identity | None],
+    new_session: Callable[[Identity], Session],
+    presence: Presence,
+    limits: Limits | None = None,
+) -> Listener:
+    """Listen for any editor; `check` knows the tokens. Without `tls` only on a loopback address, which the
+    caller sees to."""
+    limits = limits or Limits()
+    listener = Listener(ByToken(check, new_session, limits), presence, limits)
+    await listener.start_tcp(host, port, tls)
     return listener
 
 
