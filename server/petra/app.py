@@ -26,6 +26,7 @@ from petra.assistant.status import Health
 from petra.assistant.work import Work
 from petra.errors import SettingsError
 from petra.inference import catalogue
+from petra.inference.places import is_address
 from petra.inference.pull_job import KIND as PULL
 from petra.inference.pull_job import PullJob, enqueue_missing
 from petra.inference.supervisor import Supervisor, WorkerSpec
@@ -60,7 +61,7 @@ class Petra:
     indexes: Indexes
     ingest: Ingest
     searcher: Searcher
-    assistant: Assistant
+    services: Services
     presence: Presence
     tokens: Tokens
     owner_id: str
@@ -142,6 +143,23 @@ class Petra:
                 ),
             )
             stack.push_async_callback(assistant.close)
+            presence = Presence()
+            services = Services(
+                assistant=assistant,
+                library=Library(db, blobs, searcher, ingest, passages=settings.top_k),
+                recall=Recall(db),
+                work=Work(db, jobs),
+                offered=Offered(assistant.models, settings.models, _models_in_use(settings)),
+                health=Health(
+                    db,
+                    supervisor,
+                    jobs,
+                    presence,
+                    mode=settings.mode,
+                    model=settings.model_path,
+                    embedding_model=settings.embedding_model,
+                ),
+            )
             token = await asyncio.to_thread(rendezvous.token, data_dir)
             # What is imported lives as long as the server: not looking at it again keeps collections
             # of the rest short (with 100,000 chunks in memory they held the loop for 25 to 60 ms).
@@ -156,12 +174,17 @@ class Petra:
                 indexes=indexes,
                 ingest=ingest,
                 searcher=searcher,
-                assistant=assistant,
-                presence=Presence(),
+                services=services,
+                presence=presence,
                 tokens=Tokens(token, owner.id, secret=_revealed(settings.secret_key)),
                 owner_id=owner.id,
                 token=token,
             )
+
+    @property
+    def assistant(self) -> Assistant:
+        """Who answers."""
+        return self.services.assistant
 
     def http_app(self) -> web.Application:
         """The page, the HTTP API and the WebSocket."""
@@ -265,6 +288,12 @@ def _chat_arguments(settings: Settings) -> tuple[str, ...]:
 def _calibration(settings: Settings) -> tuple[str, str]:
     """Where workers keep what they have measured of themselves."""
     return "--calibration", str(settings.data_dir / "calibration.json")
+
+
+def _models_in_use(settings: Settings) -> dict[str, str]:
+    """What the models that are set are used for, by name; an address is no name."""
+    used = {settings.embedding_model: "embed", settings.model_path: "chat"}
+    return {name: use for name, use in used.items() if not is_address(name)}
 
 
 def _default_models(settings: Settings) -> list[str]:

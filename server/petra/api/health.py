@@ -9,11 +9,11 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from petra import __version__, telemetry
-from petra.api.keys import DB, JOBS, PRESENCE, SETTINGS, SUPERVISOR
+from petra.api.keys import DB, SERVICES, SETTINGS, SUPERVISOR
 from petra.api.routes import Route, identity, route
+from petra.assistant import views
 from petra.errors import NotFound, PetraError
-from petra.inference.supervisor import WorkerState
-from petra.storage import collections, documents
+from petra.storage import collections
 
 SERVING = frozenset({"ready", "external", "stopped"})
 """States in which a worker does its work; `stopped` is an on-demand one that nobody needs now."""
@@ -34,7 +34,7 @@ async def ready(request: web.Request) -> web.Response:
         models["remedy"] = "; ".join(f"petra models pull {name}" for name in missing)
     ok = database["state"] == "ready" and all(state.state in SERVING for state in states.values())
     components = {"database": database, "models": models} | {
-        name.replace("-", "_"): worker(state) for name, state in states.items()
+        name.replace("-", "_"): views.worker(state) for name, state in states.items()
     }
     return web.json_response({"ready": ok, "components": components}, status=200 if ok else 503)
 
@@ -55,38 +55,7 @@ async def config(request: web.Request) -> web.Response:
 
 async def status(request: web.Request) -> web.Response:
     """What runs and what is there, for `petra status` and the foot of the page."""
-    settings = request.app[SETTINGS]
-    states = request.app[SUPERVISOR].states()
-    async with request.app[DB].read() as conn:
-        mine = await collections.list_for(conn, identity(request).user_id)
-        counted = [(item, await documents.list_in(conn, item.id)) for item in mine]
-    return web.json_response(
-        {
-            "version": __version__,
-            "mode": settings.mode,
-            "model": settings.model_path,
-            "embedding_model": settings.embedding_model,
-            "workers": {name: worker(state) for name, state in states.items()},
-            "collections": [{"name": item.name, "documents": len(found)} for item, found in counted],
-            "documents": sum(len(found) for _, found in counted),
-            "jobs": request.app[JOBS].active(),
-            "clients": request.app[PRESENCE].open,
-        }
-    )
-
-
-def worker(state: WorkerState) -> dict[str, Any]:
-    """A worker's state on the wire; what there is nothing to say about is left out."""
-    said = {
-        "state": state.state,
-        "model": state.model,
-        "restarts": state.restarts,
-        "degraded": state.degraded,
-        "last_exit": state.last_exit,
-        "remedy": state.remedy,
-        "pid": state.pid,
-    }
-    return {name: value for name, value in said.items() if value not in (None, 0)}
+    return web.json_response(await request.app[SERVICES].health.report(identity(request)))
 
 
 async def _database(request: web.Request) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from petra.assistant.services import Services
 from petra.lsp.ask import Ask, Asks
 from petra.lsp.feature import Feature, Method
 
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of the server that features use; `app.py` fills it in."""
+    """The parts of the server that features use; `app.py` fills it in. `asks` is the assistant among
+    the `services`, or in tests somebody who needs no model."""
 
     asks: Asks
+    services: Services
 
 
 class Asking:

@@ -1,0 +1,58 @@
+"""What people think of answers: one row for each answer and person."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, Text, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from petra.messages import Rating
+from petra.storage.rows import now, one
+from petra.storage.tables import Id, _created, metadata
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("message_id", Id, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("rating", String(8)),
+    Column("comment", Text, nullable=False),
+    _created(),
+    CheckConstraint("rating IN ('up', 'down')", name="rating"),
+    Index(None, "user_id"),
+)
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """`rating` is None where there is only a comment."""
+
+    message_id: str
+    user_id: str
+    rating: Rating | None
+    comment: str
+    created_at: float
+
+
+async def put(
+    conn: AsyncConnection, message_id: str, user_id: str, rating: Rating | None, comment: str
+) -> Feedback:
+    """Keep a person's opinion of an answer in place of the one before."""
+    await remove(conn, message_id, user_id)
+    given = Feedback(message_id, user_id, rating, comment, now())
+    await conn.execute(insert(feedback), asdict(given))
+    return given
+
+
+async def get(conn: AsyncConnection, message_id: str, user_id: str) -> Feedback | None:
+    """A person's opinion of an answer."""
+    mine = select(feedback).where(feedback.c.message_id == message_id, feedback.c.user_id == user_id)
+    return one(Feedback, await conn.execute(mine))
+
+
+async def remove(conn: AsyncConnection, message_id: str, user_id: str) -> None:
+    """Forget a person's opinion of an answer."""
+    await conn.execute(
+        delete(feedback).where(feedback.c.message_id == message_id, feedback.c.user_id == user_id)
+    )
