@@ -1,37 +1,37 @@
 """The words of one collection's chunks in tantivy. Blocking: for threads.
 
-A query is an OR of its words, built term by term: what a person types is never parsed as syntax.
+The terms are Petra's own (`knowledge.terms`), for the index and for a query alike; tantivy only cuts at
+blanks, and what a person types is never parsed as syntax. A query is an OR of its terms, by BM25: in the text
+of a chunk, and in the path of its file.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import tantivy
 
+from petra.knowledge import terms
 from petra.knowledge.index.entry import Entry, Scored, best
 
 WRITER_MEMORY = 16_000_000
-MOST_TERMS = 64
-PATH_BOOST = 0.5
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+FORMAT = 2
+"""Raise it when fields change. It is in the name of a field, so that tantivy refuses an index of another
+format or of other terms, and the collection is built again."""
+
+_BODY = f"body{FORMAT}_{terms.VERSION}"
 
 
 class Lexical:
     """An index in a folder that is its own, or in memory."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Open what is in `folder`, or begin anew. Raises ValueError when tantivy cannot read it."""
-        if folder and tantivy.Index.exists(str(folder)):
-            self._index = tantivy.Index.open(str(folder))
-        else:
-            self._index = tantivy.Index(_schema(), path=str(folder) if folder else None)
-        self._index.register_tokenizer("words", _analyzer())
+        """Open what is in `folder`, or begin anew. Raises ValueError when tantivy cannot read it, or when
+        it is of another format."""
+        self._index = tantivy.Index(_schema(), path=str(folder) if folder else None)
         self._index.reload()
-        self._analyzer = _analyzer()
 
     @property
     def count(self) -> int:
@@ -49,8 +49,8 @@ class Lexical:
             document = tantivy.Document()
             document.add_integer("chunk", entry.chunk_id)
             document.add_text("document", entry.document_id)
-            document.add_text("body", entry.text)
-            document.add_text("path", path_words(entry.path))
+            document.add_text(_BODY, terms.indexed(entry.text))
+            document.add_text("path", path_terms(entry.path))
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
@@ -84,38 +84,27 @@ class Lexical:
         return best([(int(id), float(score)) for (score, _), id in zip(hits, ids, strict=True)])
 
     def _query(self, query: str) -> Any:
-        """Any of the query's words, in the text or (counting less) in the path; None without words."""
+        """Any of the query's terms, in the text or in the path; None without terms. Nothing in it has a
+        boost: only then does tantivy pass over what cannot be among the best."""
         schema = self._index.schema
-        words = []
-        for term in list(dict.fromkeys(self._analyzer.analyze(query)))[:MOST_TERMS]:
-            body = tantivy.Query.term_query(schema, "body", term, "freq")
-            path = tantivy.Query.term_query(schema, "path", term, "freq")
-            words.append((tantivy.Occur.Should, body))
-            words.append((tantivy.Occur.Should, tantivy.Query.boost_query(path, PATH_BOOST)))
-        return tantivy.Query.boolean_query(words) if words else None
+        found = [
+            (tantivy.Occur.Should, tantivy.Query.term_query(schema, field, term, "freq"))
+            for term in terms.asked(query)
+            for field in (_BODY, "path")
+        ]
+        return tantivy.Query.boolean_query(found) if found else None
 
 
-def path_words(path: str) -> str:
-    """The words of a path, also those written together: `src/TokenStore.py` → `src Token Store py`."""
-    return _CAMEL.sub(" ", path)
+def path_terms(path: str) -> str:
+    """The terms of a path: those of its folders and, twice, those of the file's own name."""
+    pure = PurePosixPath(path)
+    return terms.indexed(" ".join((*pure.parts[:-1], pure.name, pure.stem)))
 
 
 def _schema() -> Any:
     builder = tantivy.SchemaBuilder()
     builder.add_integer_field("chunk", indexed=True, fast=True)
     builder.add_text_field("document", tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("body", tokenizer_name="words", index_option="freq")
-    builder.add_text_field("path", tokenizer_name="words", index_option="freq")
+    builder.add_text_field(_BODY, tokenizer_name="whitespace", index_option="freq")
+    builder.add_text_field("path", tokenizer_name="whitespace", index_option="freq")
     return builder.build()
-
-
-def _analyzer() -> Any:
-    """Runs of letters and digits, lower case, English stems."""
-    words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    for step in (
-        tantivy.Filter.remove_long(64),
-        tantivy.Filter.lowercase(),
-        tantivy.Filter.stemmer("english"),
-    ):
-        words = words.filter(step)
-    return words.build()
