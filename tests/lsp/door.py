@@ -79,6 +79,15 @@ class Parrot:
         self.cancelled.append(answer_id)
 
 
+NO_SERVICES: Any = None
+"""For doors behind which only questions are asked."""
+
+
+def parts(asks: Parrot | None = None) -> Parts:
+    """What a session is made of, with a parrot behind it."""
+    return Parts(asks or Parrot(), NO_SERVICES)
+
+
 class Client:
     """A raw client: what it sends need not be LSP."""
 
@@ -160,7 +169,7 @@ class Door:
     clients: list[Client] = field(default_factory=list)
 
     def new_session(self) -> Session:
-        session = Session(Parts(self.asks), OWNER, __version__)
+        session = Session(parts(self.asks), OWNER, __version__)
         self.made.append(weakref.ref(session))
         return session
 

@@ -14,10 +14,9 @@ from pathlib import Path
 
 from petra import __version__, platform, rendezvous, telemetry
 from petra.access import Presence
-from petra.lsp.features import Parts
 from petra.lsp.listener import serve
 from petra.lsp.session import Session
-from tests.lsp.door import OWNER, TOKEN, Parrot
+from tests.lsp.door import OWNER, TOKEN, parts
 
 
 async def main(data_dir: Path, version: str) -> None:
@@ -27,7 +26,7 @@ async def main(data_dir: Path, version: str) -> None:
             str(platform.runtime_dir(data_dir) / "lsp.sock"),
             token=TOKEN,
             version=version,
-            new_session=lambda: Session(Parts(Parrot()), OWNER, version),
+            new_session=lambda: Session(parts(), OWNER, version),
             presence=Presence(),
         )
         running = rendezvous.Running(os.getpid(), "", listener.address, 1, TOKEN, version, time.time())

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from lsprotocol import types
 
 from petra import __version__
-from petra.lsp.features import Parts
 from petra.lsp.session import Session
-from tests.lsp.door import OWNER, Parrot
+from tests.lsp.door import OWNER, parts
 
 # What runs as a task (petra/ask) is tested over a socket.
 METHODS = ["initialize", "shutdown", "petra/none", *sorted(types.METHOD_TO_TYPES)]
@@ -58,7 +57,7 @@ class Sink:
     [{"jsonrpc": "2.0", "id": 1, "method": "workspace/executeCommand", "params": {"command": "x"}}], True
 )
 def test_every_request_has_one_reply_with_its_id(messages: list[Any], initialized: bool) -> None:
-    session, sink = Session(Parts(Parrot()), OWNER, __version__), Sink()
+    session, sink = Session(parts(), OWNER, __version__), Sink()
     session.protocol.set_writer(sink)
     if initialized:
         session.protocol.receive(json.dumps(INITIALIZE).encode())

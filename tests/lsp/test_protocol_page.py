@@ -7,10 +7,9 @@ from pathlib import Path
 
 from petra import __version__
 from petra.lsp import ask, framing, protocol
-from petra.lsp.features import Parts
 from petra.lsp.session import Session
 from petra.lsp.transport import Limits
-from tests.lsp.door import OWNER, Parrot
+from tests.lsp.door import OWNER, parts
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SECTION = (DOCS / "protocol.md").read_text().partition("\n## LSP\n")[2].partition("\n## ")[0]
@@ -18,7 +17,7 @@ SECTION = (DOCS / "protocol.md").read_text().partition("\n## LSP\n")[2].partitio
 
 def test_methods() -> None:
     own = set(re.findall(r"`(petra/\w+)`", SECTION))
-    methods = Session(Parts(Parrot()), OWNER, __version__).methods
+    methods = Session(parts(), OWNER, __version__).methods
     assert own == {*(name for name in methods if name.startswith("petra/")), ask.STREAM}
 
 

@@ -8,9 +8,8 @@ import pytest
 from petra import __version__
 from petra.access import authorize
 from petra.access.authorize import ROLES
-from petra.lsp.features import Parts
 from petra.lsp.session import Session
-from tests.lsp.door import OWNER, Door, Parrot
+from tests.lsp.door import OWNER, Door, parts
 
 
 async def test_initialize_names_petra_and_its_version(door: Door) -> None:
@@ -142,7 +141,7 @@ async def test_a_response_cannot_settle_the_clients_own_request(door: Door) -> N
 
 
 async def test_keystrokes_leave_nothing_behind() -> None:
-    session = Session(Parts(Parrot()), OWNER, __version__)
+    session = Session(parts(), OWNER, __version__)
     uri = "file:///a.py"
     receive = session.protocol.receive
     receive(b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}')
@@ -160,7 +159,7 @@ async def test_keystrokes_leave_nothing_behind() -> None:
 
 
 def test_every_method_and_command_is_asked_about() -> None:
-    session = Session(Parts(Parrot()), OWNER, __version__)
+    session = Session(parts(), OWNER, __version__)
     registered = session.protocol.fm.features.keys() | session.protocol.fm.commands.keys()
     assert registered == set(session.methods)
     for action in session.methods.values():
