@@ -23,15 +23,12 @@ LONGEST = 64
 MOST_ASKED = 64
 """Terms of a query that are looked up."""
 
-STOP = frozenset(
+_STOP_WORDS = (
     "a about all also am an and any are as at be been but by can could did do does doing for from had has"
     " have having how i if in into is it its itself just let me my of on or our please s shall should show so"
     " some such t tell than that the their them then there these they this those to use used using was way we"
-    " were what when where which while who whom whose why will with would you your".split()
+    " were what when where which while who whom whose why will with would you your"
 )
-"""English words that say nothing about what is asked. They are in the index, and are asked for only when a
-query has no other word."""
-
 _KEPT = 200_000
 # Letters that Unicode calls marks (vowel signs of India and others) are no \w in Python.
 _MARKS = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u1000-\u109f\u1780-\u17d3"
@@ -97,6 +94,11 @@ def stem(word: str) -> str:
         stemmer = next((one for script, one in _OTHERS if script.search(folded)), _ENGLISH)
     found: Sequence[str] = stemmer.analyze(folded)
     return found[0] if found else folded
+
+
+STOP = frozenset(stem(word) for word in _STOP_WORDS.split())
+"""English words that say nothing about what is asked. They are in the index, and are asked for only when a
+query has no other word."""
 
 
 class _Known(dict[str, str]):
