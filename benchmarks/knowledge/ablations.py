@@ -3,9 +3,9 @@
     python -m benchmarks.knowledge.ablations --data-dir DIR [--data DIR] [--sets scifact,code] [--only NAME,…]
                                              [--out FILE.json]
 
-DIR is a data directory in which `petra eval` (or `make bench-knowledge`) has embedded the sets. No worker runs
-and nothing is embedded, once the questions' vectors are kept there too, so a run takes seconds. The JSON of
-`--out` has each question's value in each row, and what was found with all factors.
+DIR is a data directory in which `petra eval` (or `make bench-knowledge`) has embedded the sets. No worker
+runs and nothing is embedded once the questions' vectors are kept there too, so that a run takes seconds. The
+JSON of `--out` has each question's value in each row, and what was found with all factors.
 """
 
 from __future__ import annotations
