@@ -123,7 +123,9 @@ class Petra:
                 lambda: supervisor.use("embed-bulk"),
                 settings.embedding_model,
                 wake=lambda: jobs.wake(),
+                embed_now=lambda: supervisor.use("embed"),
             )
+            stack.push_async_callback(ingest.close)
             jobs = JobRunner(db, {**ingest.handlers, PULL: PullJob(settings.models, _retry(supervisor))})
             stack.push_async_callback(jobs.stop)
             await enqueue_missing(db, owner.id, settings.models, _default_models(settings))

@@ -46,7 +46,7 @@ async def add_document(db: Database, collection_id: str, first: int, count: int)
             title="file.txt",
             media_type="text/plain",
             size=1,
-            sha256=f"{first:064x}",
+            digest=f"{first:064x}",
             revision=revision,
             state="ready",
         )

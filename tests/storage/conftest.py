@@ -68,7 +68,7 @@ def chunk(text: str, ordinal: int = 0, **where: tuple[int, int] | None) -> NewCh
 
 
 async def add_document(
-    db: Database, collection: Collection, path: str = "notes.md", sha256: str = "0" * 64
+    db: Database, collection: Collection, path: str = "notes.md", digest: str = "0" * 64
 ) -> Document:
     async with db.write() as conn:
         return await documents.add(
@@ -79,7 +79,7 @@ async def add_document(
             title=path,
             media_type="text/markdown",
             size=12,
-            sha256=sha256,
+            digest=digest,
             revision=await collections.bump(conn, collection.id),
             state="ready",
         )

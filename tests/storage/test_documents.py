@@ -63,7 +63,7 @@ async def test_documents_are_listed_by_path_and_found_by_their_bytes(
     again = await add_document(db, collection, "b.md", "2" * 64)
     copy = await add_document(db, collection, "a.md", "1" * 64)
     async with db.read() as conn:
-        assert await documents.by_sha256(conn, collection.id, "1" * 64) == first
+        assert await documents.by_digest(conn, collection.id, "1" * 64) == first
         assert {d.id for d in await documents.list_in(conn, collection.id)} == {first.id, again.id, copy.id}
         assert [d.path for d in await documents.list_in(conn, collection.id)] == ["a.md", "b.md", "b.md"]
         found = await documents.get_many(conn, [copy.id, "0" * 32, first.id, copy.id])
@@ -93,7 +93,7 @@ async def test_a_deleted_document_is_gone_and_its_chunks_are_marked(
         await documents.mark_deleted(conn, document.id, 4)
     async with db.read() as conn:
         assert await documents.get(conn, document.id) is None
-        assert await documents.by_sha256(conn, collection.id, document.sha256) is None
+        assert await documents.by_digest(conn, collection.id, document.digest) is None
         assert await documents.list_in(conn, collection.id) == []
         assert await chunks.get_many(conn, ids) == []
         assert await chunks.deleted_since(conn, collection.id, 2) == ids

@@ -61,7 +61,7 @@ async def everything(db: Database, owner: User, collection: Collection) -> None:
     async with db.read() as conn:
         await collections.by_name(conn, owner.id, "course")
         await collections.list_for(conn, owner.id)
-        await documents.by_sha256(conn, collection.id, "a")
+        await documents.by_digest(conn, collection.id, "a")
         await documents.list_in(conn, collection.id)
         await documents.get_many(conn, [document.id])
         await chunks.added_since(conn, collection.id, 1)

@@ -73,7 +73,7 @@ async def test_documents_chunks_and_vectors(db: Database) -> None:
         assert [c.id for c in await chunks.added_since(conn, collection.id, 0)] == ids
         assert await chunks.deleted_since(conn, collection.id, revision) == old
         assert len(await vectors.get_many(conn, owner.id, "minilm", [c.text_hash for c in new])) == 1203
-        assert await documents.by_sha256(conn, collection.id, document.sha256) == document
+        assert await documents.by_digest(conn, collection.id, document.digest) == document
     async with db.write() as conn:
         names = ["größe", "Größer", "groß", "GRÖSSE", "_grö"]
         found = [symbols.NewSymbol(name, "function", "", (1, 2)) for name in names]

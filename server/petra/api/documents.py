@@ -105,7 +105,7 @@ async def page_picture(request: web.Request) -> web.Response:
     path = await files.path_of(request, document)
     # An upload never changes; a file of a folder may be another one tomorrow, under the same id.
     cache = "private, max-age=86400" if document.upload_id else "private, no-cache"
-    etag = f"{document.sha256[:32]}-{number}-{width}"
+    etag = f"{document.digest[:32]}-{number}-{width}"
     known = etag in {tag.value for tag in request.if_none_match or ()}
     picture = None if known else await request.app[EXTRACTOR].render_page(path, document.title, number, width)
     response = web.Response(

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from collections.abc import Callable, Mapping
+from collections.abc import Collection as Some
 from pathlib import Path
 
 from petra.errors import BadRequest, NotFound, UnreadableDocument
 from petra.knowledge import ignore
-from petra.knowledge.embedding import Embedding, Endpoint
+from petra.knowledge.changes import Changes
+from petra.knowledge.embedding import Endpoint
 from petra.knowledge.extract import sniff
 from petra.knowledge.extract.extractor import Extractor
+from petra.knowledge.filler import KIND as EMBED
+from petra.knowledge.filler import Filler
 from petra.knowledge.folder import FolderIngest
 from petra.knowledge.index import Indexes
 from petra.knowledge.names import LONGEST, shown
 from petra.knowledge.publish import Draft, Publisher
+from petra.knowledge.reading import FolderReader
 from petra.storage import collections, documents, jobs, uploads
 from petra.storage.blobs import Blobs
 from petra.storage.collections import Collection
@@ -29,7 +34,8 @@ from petra.storage.uploads import Upload
 class Ingest:
     """Adds and removes documents. `handlers` do the jobs; `wake` tells their runner that there is one.
 
-    `embed_bulk` gives the endpoint that embeds chunks, when there are some; `model_id` names its model.
+    `embed_bulk` gives the endpoint that embeds chunks, when there are some, and `embed_now` the one for a
+    few that somebody waits for; `model_id` names their model.
     """
 
     def __init__(
@@ -41,19 +47,42 @@ class Ingest:
         embed_bulk: Endpoint,
         model_id: str,
         wake: Callable[[], None],
+        embed_now: Endpoint | None = None,
     ) -> None:
         self._db = db
         self._blobs = blobs
         self._extractor = extractor
         self._indexes = indexes
         self._wake = wake
-        self._publisher = Publisher(db, Embedding(db, model_id, embed_bulk), indexes)
-        self._folders = FolderIngest(db, extractor, self._publisher)
+        self._publisher = Publisher(db, indexes)
+        self._filler = Filler(db, indexes, model_id, embed_bulk, embed_now or embed_bulk, wake)
+        reader = FolderReader(extractor)
+        self._folders = FolderIngest(db, reader, self._publisher, self._filler)
+        self._changes = Changes(db, reader, self._publisher, self._filler)
 
     @property
     def handlers(self) -> Mapping[str, JobHandler]:
         """What the job runner needs."""
-        return {"ingest": self._ingest, "index": self._folders.run}
+        return {"ingest": self._ingest, "index": self._folders.run, EMBED: self._filler.run}
+
+    async def close(self) -> None:
+        """End what runs beside the jobs."""
+        await self._filler.close()
+
+    async def changed(self, collection_id: str, paths: Some[str]) -> None:
+        """Publish what these files of a folder hold now (`paths` relative to it, with `/`), without a job:
+        for the few that a person saves. What is missing there is removed; for a folder among them there is
+        a job after all."""
+        if await self._changes.publish(collection_id, paths):
+            await self._index_again(collection_id)
+
+    def opened(self, path: Path) -> None:
+        """Somebody looks at this file of the machine: it is embedded before others."""
+        self._filler.opened(path)
+
+    def closed(self, path: Path) -> None:
+        """The end of an `opened`."""
+        self._filler.closed(path)
 
     async def add_upload(self, owner_id: str, upload: Upload, collection_id: str) -> tuple[Document, Job]:
         """Make a document of a stored upload, and the job that reads it.
@@ -63,7 +92,7 @@ class Ingest:
         """
         head = await asyncio.to_thread(_head, await self._blobs.local_path(upload.id))
         async with self._db.write() as conn:
-            document = await documents.by_sha256(conn, collection_id, upload.sha256)
+            document = await documents.by_digest(conn, collection_id, upload.sha256)
             known = document is not None
             if document is None:
                 document = await documents.add(
@@ -75,7 +104,7 @@ class Ingest:
                     title=upload.filename,
                     media_type=sniff.media_type(head, upload.filename),
                     size=upload.size,
-                    sha256=upload.sha256,
+                    digest=upload.sha256,
                     revision=await collections.bump(conn, collection_id),
                 )
             elif document.upload_id != upload.id:
@@ -100,6 +129,7 @@ class Ingest:
                         conn, "ingest", document.owner_id, {}, document.collection_id, document.id
                     )
         self._wake()
+        await self._filler.start_where_missing()
         return len(outdated)
 
     async def index_path(
@@ -113,16 +143,15 @@ class Ingest:
         root, only = await asyncio.to_thread(_root, path)
         async with self._db.write() as conn:
             collection = await _collection(conn, owner_id, root, collection_name)
-            waiting = [
-                job
-                for job in await jobs.list_for(conn, owner_id)
-                if (job.kind, job.state, job.collection_id) == ("index", "queued", collection.id)
-                and job.payload.get("only") == only
-            ]
-            job = waiting[0] if waiting else None
-            job = job or await jobs.enqueue(conn, "index", owner_id, {"only": only}, collection.id)
+            job = await _index_job(conn, collection, only)
         self._wake()
         return collection, job
+
+    async def _index_again(self, collection_id: str) -> None:
+        async with self._db.write() as conn:
+            if collection := await collections.get(conn, collection_id):
+                await _index_job(conn, collection, None)
+        self._wake()
 
     async def remove_document(self, owner_id: str, document_id: str) -> None:
         """Delete a document, its passages and its upload. Raises NotFound."""
@@ -154,6 +183,7 @@ class Ingest:
                 cause="Going by its name, it holds keys or passwords",
                 remedy="Remove them and upload it under another name",
             )
+        await context.progress(0, document.size, "bytes", "extracting")
         if not again:  # what is ready stays so until it is replaced
             await self._enter(document, "extracting")
         extracted = await self._extractor.extract(
@@ -162,29 +192,38 @@ class Ingest:
         if extracted.media_type != document.media_type:  # its name said otherwise
             async with self._db.write() as conn:
                 await documents.set_media_type(conn, document.id, extracted.media_type)
-        if not again:
-            await self._enter(document, "embedding")
         draft = Draft(
             document_id=document.id,
             path=document.path,
             title=document.title,
             media_type=extracted.media_type,
             size=document.size,
-            sha256=document.sha256,
+            digest=document.digest,
             mtime_ns=None,
             content=extracted,
             chunker=self._extractor.chunker,
         )
-
-        async def progress(done: int, total: int) -> None:
-            await context.progress(done, total, "chunks", "embedding")
-
-        await self._publisher.publish(collection, [draft], progress)
-        await self._publisher.finish(collection, progress)
+        await self._publisher.publish(collection, [draft])
+        await context.progress(document.size, kept=True)
+        await self._publisher.finish(collection)
+        await self._filler.fill(collection)
 
     async def _enter(self, document: Document, state: documents.DocumentState) -> None:
         async with self._db.write() as conn:
             await documents.set_state(conn, document.id, state)
+
+
+async def _index_job(conn: Connection, collection: Collection, only: str | None) -> Job:
+    """The job that waits to read this folder, a new one if there is none."""
+    waiting = [
+        job
+        for job in await jobs.list_for(conn, collection.owner_id)
+        if (job.kind, job.state, job.collection_id) == ("index", "queued", collection.id)
+        and job.payload.get("only") == only
+    ]
+    if waiting:
+        return waiting[0]
+    return await jobs.enqueue(conn, "index", collection.owner_id, {"only": only}, collection.id)
 
 
 async def _collection(conn: Connection, owner_id: str, root: Path, name: str | None) -> Collection:

@@ -21,6 +21,7 @@ class Found:
     path: str
     size: int
     mtime_ns: int
+    inode: int
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _file(found: Walk, path: Path, relative: str) -> None:
     if reason:
         found.left_out.append((relative, reason))
     else:
-        found.files.append(Found(relative, about.st_size, about.st_mtime_ns))
+        found.files.append(Found(relative, about.st_size, about.st_mtime_ns, about.st_ino))
 
 
 def _relative(path: Path, root: Path) -> str:

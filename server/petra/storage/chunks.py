@@ -68,20 +68,29 @@ async def replace(
     in the transaction that makes the document ready: a cache that has passed this revision does not
     look at these rows again.
     """
-    await delete(conn, document_id, revision)
-    for some in batches(new):
-        await conn.execute(insert(chunks), [_row(document_id, collection_id, revision, c) for c in some])
+    await delete(conn, [document_id], revision)
+    await add(conn, collection_id, [(document_id, chunk) for chunk in new], revision)
     ids = select(chunks.c.id).where(chunks.c.document_id == document_id, chunks.c.deleted_revision.is_(None))
     return list(await conn.scalars(ids.order_by(chunks.c.id)))
 
 
-async def delete(conn: AsyncConnection, document_id: str, revision: int) -> None:
-    """Delete the chunks of a document, leaving marks."""
-    await conn.execute(
-        update(chunks)
-        .where(chunks.c.document_id == document_id, chunks.c.deleted_revision.is_(None))
-        .values(deleted_revision=revision, header="", text="", text_hash="", overlap=0, gap="")
-    )
+async def add(
+    conn: AsyncConnection, collection_id: str, new: Sequence[tuple[str, NewChunk]], revision: int
+) -> None:
+    """Add chunks, each with the id of its document, at a `revision` as `replace` does."""
+    for some in batches(new):
+        rows = [_row(document_id, collection_id, revision, chunk) for document_id, chunk in some]
+        await conn.execute(insert(chunks), rows)
+
+
+async def delete(conn: AsyncConnection, document_ids: Sequence[str], revision: int) -> None:
+    """Delete the chunks of documents, leaving marks."""
+    for some in batches(document_ids):
+        await conn.execute(
+            update(chunks)
+            .where(chunks.c.document_id.in_(some), chunks.c.deleted_revision.is_(None))
+            .values(deleted_revision=revision, header="", text="", text_hash="", overlap=0, gap="")
+        )
 
 
 async def added_since(conn: AsyncConnection, collection_id: str, revision: int) -> list[Chunk]:

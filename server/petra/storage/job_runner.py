@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,7 @@ from petra.errors import Cancelled, NotFound, PetraError, StorageError
 from petra.storage import jobs
 from petra.storage.database import Database
 from petra.storage.jobs import Job, JobState
+from petra.storage.pace import Pace
 
 log = telemetry.logger(__name__)
 
@@ -24,8 +26,10 @@ IDLE_POLL_SECONDS = 5.0
 GRACE_SECONDS = 1.0
 """How long a handler that was asked to stop may go on before its task is cancelled."""
 RETRY_SECONDS = 2.0
-FIRST_STATES: Mapping[str, JobState] = {"pull": "downloading"}
+FIRST_STATES: Mapping[str, JobState] = {"pull": "downloading", "embed": "embedding"}
 """What a job of a kind does first; all others begin by extracting."""
+LANES: Mapping[str, str] = {"pull": "pull", "embed": "embed", "reindex": "embed"}
+"""Kinds whose jobs take places of their own: nobody's files wait for a download or an embedder."""
 
 
 class JobContext:
@@ -37,12 +41,22 @@ class JobContext:
         self.cancelled = False
         """Whether a person asked the job to stop. A handler that neither looks nor reports progress is
         cancelled, as a task, a second later."""
+        self.waiting = False
         self._written = time.monotonic()
+        self._pace = Pace(self._written)
+        self._kept = False
 
     async def progress(
-        self, done: int, total: int | None = None, unit: str | None = None, state: JobState | None = None
+        self,
+        done: int,
+        total: int | None = None,
+        unit: str | None = None,
+        state: JobState | None = None,
+        *,
+        kept: bool = False,
     ) -> None:
-        """Report how far the job is; what is not given stays. Cheap: most calls write nothing.
+        """Report how far the job is; what is not given stays. Cheap: most calls write nothing. `kept` says
+        that what is done so far need not be done again by the next server.
 
         Raises Cancelled when a person asked the job to stop.
         """
@@ -54,11 +68,26 @@ class JobContext:
             unit=before.unit if unit is None else unit,
             state=state or before.state,
         )
+        self._kept = self._kept or kept
         due = time.monotonic() - self._written >= WRITE_SECONDS
         if not self.cancelled and (due or self.job.state != before.state):
             await self.write()
         if self.cancelled:
             raise Cancelled("The job was cancelled")
+
+    async def wait(self, seconds: float, why: str) -> None:
+        """Sleep before a job goes on by itself, saying what it waits for. A server that nobody uses does
+        not stay for it. Raises Cancelled."""
+        self.waiting = True
+        try:
+            await self.note(waits_for=why)
+            until = time.monotonic() + seconds
+            while (left := until - time.monotonic()) > 0:
+                await asyncio.sleep(min(left, WRITE_SECONDS))
+                await self.progress(self.job.done)
+            await self.note(waits_for=None)
+        finally:
+            self.waiting = False
 
     async def note(self, **found: Any) -> None:
         """Keep what the job found, beside its payload, for the one who waits for it."""
@@ -69,11 +98,20 @@ class JobContext:
     async def write(self) -> None:
         """Record the progress now."""
         self._written = time.monotonic()
-        job = self.job
+        pace = self._pace.report(self._written, self.job.done)
+        job = self.job = dataclasses.replace(self.job, pace=pace)
         async with self.db.write() as conn:
             asked = await jobs.progress(
-                conn, job.id, done=job.done, total=job.total, unit=job.unit, state=job.state
+                conn,
+                job.id,
+                done=job.done,
+                total=job.total,
+                unit=job.unit,
+                state=job.state,
+                pace=pace,
+                kept=self._kept,
             )
+        self._kept = False
         self.cancelled = self.cancelled or asked
 
 
@@ -83,7 +121,8 @@ It may be run again from the beginning after a crash, so what it did before must
 
 
 class JobRunner:
-    """`start`, then `wake` after each job that was added or asked to stop."""
+    """`start`, then `wake` after each job that was added or asked to stop. `concurrency` is how many jobs
+    run at once in each lane."""
 
     def __init__(self, db: Database, handlers: Mapping[str, JobHandler], concurrency: int = 2) -> None:
         self._db = db
@@ -92,6 +131,7 @@ class JobRunner:
         self._concurrency = concurrency
         self._running: dict[int, tuple[JobContext, asyncio.Task[None]]] = {}
         self._finishing: set[int] = set()
+        self._resting: set[str] = set()
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -122,9 +162,30 @@ class JobRunner:
         """Look at the queue now: a job was added or asked to stop."""
         self._wake.set()
 
+    async def pause(self, collection_id: str) -> None:
+        """Put the running jobs of a collection back, and begin none of it until `go_on` or the next start."""
+        self._resting.add(collection_id)
+        tasks = []
+        for job_id, (context, task) in list(self._running.items()):
+            if context.job.collection_id == collection_id and job_id not in self._finishing:
+                task.cancel()
+                tasks.append(task)
+        if tasks:
+            await asyncio.wait(tasks, timeout=10 * GRACE_SECONDS)
+
+    def go_on(self, collection_id: str) -> None:
+        """Let the jobs of a collection run again."""
+        self._resting.discard(collection_id)
+        self.wake()
+
+    @property
+    def resting(self) -> frozenset[str]:
+        """The collections whose jobs are paused."""
+        return frozenset(self._resting)
+
     def active(self) -> int:
-        """How many jobs are running."""
-        return len(self._running)
+        """How many jobs are at work; those that wait for something are not."""
+        return sum(not context.waiting for context, _ in self._running.values())
 
     async def wait(self, job_id: int) -> Job:
         """The job, once it has ended. Raises NotFound."""
@@ -144,7 +205,7 @@ class JobRunner:
             self._wake.clear()
             try:
                 await self._stop_cancelled()
-                while len(self._running) < self._concurrency and (job := await self._claim()):
+                while job := await self._claim():
                     self._begin(job)
             except StorageError as error:
                 log.warning("jobs_wait_for_storage", what=error.what, cause=error.cause)
@@ -153,11 +214,19 @@ class JobRunner:
             await _wait(self._wake, POLL_SECONDS if self._running else IDLE_POLL_SECONDS)
 
     async def _claim(self) -> Job | None:
+        kinds = self._with_places()
+        if not kinds:
+            return None
         async with self._db.read() as conn:
-            if not await jobs.any_waiting(conn, self._kinds):
+            if not await jobs.any_waiting(conn, kinds, self._resting):
                 return None
         async with self._db.write() as conn:
-            return await jobs.claim(conn, self._kinds)
+            return await jobs.claim(conn, kinds, self._resting)
+
+    def _with_places(self) -> dict[str, JobState]:
+        """The kinds of which another job may begin, with the state it begins in."""
+        taken = Counter(_lane(context.job.kind) for context, _ in self._running.values())
+        return {kind: state for kind, state in self._kinds.items() if taken[_lane(kind)] < self._concurrency}
 
     async def _stop_cancelled(self) -> None:
         if not self._running:
@@ -228,6 +297,10 @@ class JobRunner:
                 return
             await jobs.progress(conn, job.id, done=job.done, total=job.total, unit=job.unit, state=job.state)
             await jobs.finish(conn, job.id, state, reason)
+
+
+def _lane(kind: str) -> str:
+    return LANES.get(kind, "")
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from petra.storage.rows import many, now, one
@@ -17,13 +17,16 @@ JobState = Literal[
 ]
 ENDED: tuple[JobState, ...] = ("ready", "failed", "cancelled")
 ATTEMPTS = 3
-"""A job that took the server down with it this often is not tried again."""
+"""A job that took the server down with it this often, without having kept anything, is not tried again."""
+SILENCE = 15.0
+"""After so many seconds without progress, nobody knows how long a job will take."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """`done` of `total` (None while unknown) are counted in `unit`. `attempts` counts how often a
-    server ended in the middle of it. It is running when it has `started_at` and no `finished_at`."""
+    """`done` of `total` (None while unknown) are counted in `unit`; `pace` is how many a second it has done
+    of late, as of `updated_at`. `attempts` counts how often a server ended in the middle of it since it
+    last kept something. It is running when it has `started_at` and no `finished_at`."""
 
     id: int
     kind: str
@@ -41,6 +44,8 @@ class Job:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    pace: float | None = None
+    updated_at: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -48,10 +53,12 @@ class Job:
         return self.state in ENDED
 
     def eta_s(self, now: float) -> float | None:
-        """Seconds until it is done at its pace so far, or None while that is unknown."""
-        if self.ended or not self.started_at or not self.total or not self.done:
+        """Seconds until it is done at its pace of late, or None while that is unknown."""
+        if self.ended or not self.total or not self.pace or self.updated_at is None:
             return None
-        return max(now - self.started_at, 0.0) * max(self.total - self.done, 0) / self.done
+        silent = max(now - self.updated_at, 0.0)
+        left = max(self.total - self.done, 0) / self.pace
+        return max(left - silent, 0.0) if silent < SILENCE else None
 
 
 async def enqueue(
@@ -87,6 +94,14 @@ async def list_for(conn: AsyncConnection, owner_id: str, limit: int = 100) -> li
     return many(Job, await conn.execute(query))
 
 
+async def open_of(conn: AsyncConnection, kind: str, collection_id: str) -> Job | None:
+    """The newest job of this kind in a collection that has not ended."""
+    query = select(jobs).where(
+        jobs.c.collection_id == collection_id, jobs.c.kind == kind, jobs.c.finished_at.is_(None)
+    )
+    return one(Job, await conn.execute(query.order_by(jobs.c.id.desc()).limit(1)))
+
+
 async def of_document(conn: AsyncConnection, document_id: str) -> Job | None:
     """A document's newest job."""
     query = select(jobs).where(jobs.c.document_id == document_id).order_by(jobs.c.id.desc()).limit(1)
@@ -103,14 +118,17 @@ async def request_cancel(conn: AsyncConnection, id: int) -> None:
         await finish(conn, id, "cancelled", "Cancelled")
 
 
-async def any_waiting(conn: AsyncConnection, kinds: Collection[str]) -> bool:
+async def any_waiting(conn: AsyncConnection, kinds: Collection[str], resting: Collection[str] = ()) -> bool:
     """Whether `claim` would find a job."""
-    return await conn.scalar(_waiting(kinds)) is not None
+    return await conn.scalar(_waiting(kinds, resting)) is not None
 
 
-async def claim(conn: AsyncConnection, kinds: Mapping[str, JobState]) -> Job | None:
-    """Take the oldest waiting job of one of `kinds`, which are given with the state they begin in."""
-    row = (await conn.execute(_waiting(kinds).with_for_update(skip_locked=True))).first()
+async def claim(
+    conn: AsyncConnection, kinds: Mapping[str, JobState], resting: Collection[str] = ()
+) -> Job | None:
+    """Take the oldest waiting job of one of `kinds`, which are given with the state they begin in, unless
+    it is for one of the collections that are `resting`."""
+    row = (await conn.execute(_waiting(kinds, resting).with_for_update(skip_locked=True))).first()
     if row is None:
         return None
     taken = update(jobs).where(jobs.c.id == row.id).values(state=kinds[row.kind], started_at=now())
@@ -118,10 +136,20 @@ async def claim(conn: AsyncConnection, kinds: Mapping[str, JobState]) -> Job | N
 
 
 async def progress(
-    conn: AsyncConnection, id: int, *, done: int, total: int | None, unit: str, state: JobState
+    conn: AsyncConnection,
+    id: int,
+    *,
+    done: int,
+    total: int | None,
+    unit: str,
+    state: JobState,
+    pace: float | None = None,
+    kept: bool = False,
 ) -> bool:
-    """Record how far a running job is. Returns whether it was asked to stop."""
-    values = {"done": done, "total": total, "unit": unit, "state": state}
+    """Record how far a running job is; what it has `kept` need not be done again after a restart, which
+    may then happen any number of times. Returns whether it was asked to stop."""
+    values: dict[str, Any] = {"done": done, "total": total, "unit": unit, "state": state}
+    values |= {"pace": pace, "updated_at": now()} | ({"attempts": 0} if kept else {})
     running = update(jobs).where(jobs.c.id == id, jobs.c.finished_at.is_(None)).values(values)
     return bool(await conn.scalar(running.returning(jobs.c.cancel_requested)))
 
@@ -155,13 +183,13 @@ async def finish(conn: AsyncConnection, id: int, state: JobState, reason: str | 
 
 async def requeue(conn: AsyncConnection, id: int) -> None:
     """Put a running job back, for the next server: this one is told to stop."""
-    waiting = {"state": "queued", "started_at": None, "done": 0, "total": None}
+    waiting = {"state": "queued", "started_at": None, "done": 0, "total": None, "pace": None}
     await conn.execute(update(jobs).where(jobs.c.id == id, jobs.c.finished_at.is_(None)).values(waiting))
 
 
 async def requeue_interrupted(conn: AsyncConnection) -> int:
     """At start: put back the jobs in whose middle the last server ended, and return how many. One that
-    was asked to stop is cancelled; one that was interrupted three times fails."""
+    was asked to stop is cancelled; one that was interrupted three times before it kept anything fails."""
     query = select(jobs).where(jobs.c.started_at.is_not(None), jobs.c.finished_at.is_(None))
     put_back = 0
     for job in many(Job, await conn.execute(query)):
@@ -177,8 +205,10 @@ async def requeue_interrupted(conn: AsyncConnection) -> int:
     return put_back
 
 
-def _waiting(kinds: Collection[str]) -> Select[int, str]:
+def _waiting(kinds: Collection[str], resting: Collection[str] = ()) -> Select[int, str]:
     queued = select(jobs.c.id, jobs.c.kind).where(
         jobs.c.state == "queued", jobs.c.finished_at.is_(None), jobs.c.kind.in_(kinds)
     )
+    if resting:
+        queued = queued.where(or_(jobs.c.collection_id.is_(None), jobs.c.collection_id.not_in(resting)))
     return queued.order_by(jobs.c.id).limit(1)

@@ -48,14 +48,21 @@ async def replace(
     conn: AsyncConnection, document_id: str, collection_id: str, new: Sequence[NewSymbol]
 ) -> None:
     """Make `new` the symbols of a document. Do it in the transaction that replaces its chunks."""
-    await delete(conn, document_id)
+    await delete(conn, [document_id])
+    await add(conn, collection_id, [(document_id, symbol) for symbol in new])
+
+
+async def add(conn: AsyncConnection, collection_id: str, new: Sequence[tuple[str, NewSymbol]]) -> None:
+    """Add symbols, each with the id of its document."""
     for some in batches(new):
-        await conn.execute(insert(symbols), [_row(document_id, collection_id, item) for item in some])
+        rows = [_row(document_id, collection_id, symbol) for document_id, symbol in some]
+        await conn.execute(insert(symbols), rows)
 
 
-async def delete(conn: AsyncConnection, document_id: str) -> None:
-    """Delete the symbols of a document."""
-    await conn.execute(delete_rows(symbols).where(symbols.c.document_id == document_id))
+async def delete(conn: AsyncConnection, document_ids: Sequence[str]) -> None:
+    """Delete the symbols of documents."""
+    for some in batches(document_ids):
+        await conn.execute(delete_rows(symbols).where(symbols.c.document_id.in_(some)))
 
 
 async def find(

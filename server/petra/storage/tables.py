@@ -164,7 +164,7 @@ documents = Table(
     Column("title", Text, nullable=False),
     Column("media_type", Text, nullable=False),
     Column("size", Big, nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
     Column("mtime_ns", Big),
     Column("pages", Integer),
     Column("state", String(16), nullable=False),
@@ -173,9 +173,10 @@ documents = Table(
     Column("deleted_revision", Big),
     _created(),
     Column("chunker", String(64), nullable=False, server_default=""),
+    Column("inode", Big),
     CheckConstraint("state IN ('queued', 'extracting', 'embedding', 'ready', 'failed')", name="state"),
     Index(None, "collection_id", "path"),
-    Index(None, "collection_id", "sha256"),
+    Index(None, "collection_id", "digest"),
     Index(None, "upload_id"),
 )
 
@@ -266,6 +267,8 @@ jobs = Table(
     _created(),
     Column("started_at", Double),
     Column("finished_at", Double),
+    Column("pace", Double),
+    Column("updated_at", Double),
     CheckConstraint(
         "state IN ('queued', 'extracting', 'embedding', 'downloading', 'verifying', "
         "'ready', 'failed', 'cancelled')",
