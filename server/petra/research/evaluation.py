@@ -16,6 +16,8 @@ from petra.storage.database import Database
 from petra.storage.jobs import Job
 
 POLL_SECONDS = 0.2
+PATIENCE = 10.0
+"""Seconds without a job after which what is missing will stay so."""
 
 Watch = Callable[[Job], None]
 
@@ -38,13 +40,19 @@ class Evaluation:
 
         Raises PetraError with the reason when a job fails, and when passages were left without a vector.
         """
-        collection, _ = await self._ingest.index_path(self._owner_id, folder)
-        while waiting := await self._open_jobs(collection.id):
-            watch(waiting[0])
+        collection, job = await self._ingest.index_path(self._owner_id, folder)
+        idle = 0.0
+        while idle < PATIENCE:
+            waiting = [item for item in await self._jobs(collection.id) if not item.ended]
+            if waiting:
+                watch(waiting[0])
+            elif not await self._indexes.missing(collection.id):
+                break
+            idle = 0.0 if waiting else idle + POLL_SECONDS
             await asyncio.sleep(POLL_SECONDS)
-        last = await self._last_job(collection.id)
-        if last and last.state != "ready":
-            raise PetraError(f"{folder} could not be indexed", cause=last.reason or last.state)
+        ended = next(item for item in await self._jobs(collection.id) if item.id == job.id)
+        if ended.state != "ready":
+            raise PetraError(f"{folder} could not be indexed", cause=ended.reason or ended.state)
         if missing := await self._indexes.missing(collection.id):
             raise PetraError(
                 f"{len(missing)} passages of {folder} are not embedded",
@@ -70,12 +78,6 @@ class Evaluation:
         async with self._db.read() as conn:
             mine = await jobs.list_for(conn, self._owner_id)
         return [job for job in mine if job.collection_id == collection_id]
-
-    async def _open_jobs(self, collection_id: str) -> list[Job]:
-        return [job for job in await self._jobs(collection_id) if not job.ended]
-
-    async def _last_job(self, collection_id: str) -> Job | None:
-        return next(iter(await self._jobs(collection_id)), None)
 
 
 def best_documents(passages: list[Passage], ids: Mapping[str, str]) -> list[str]:
