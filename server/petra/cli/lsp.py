@@ -9,26 +9,44 @@ import sys
 from petra import rendezvous
 from petra.cli.options import data_dir, server_arguments
 from petra.lsp.forwarder import Forwarder
-from petra.lsp.link import Link
+from petra.lsp.link import Link, ToServer
 
 HELP = "speak the Language Server Protocol on stdin and stdout (editors start this)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What editors' language clients add to every server that they start."""
+    """Where the server is; and what editors' language clients add to every server that they start."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--connect",
+        metavar="URL",
+        help="a classroom's server, wss://HOST/lsp; its token is in the keyring or in CLASSROOM_TOKEN",
+    )
+    where.add_argument(
+        "--standalone", action="store_true", help="a server of this editor's own, which ends with it"
+    )
     parser.add_argument("--stdio", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--clientProcessId", help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Forward until the editor leaves."""
+    stdin, stdout = _take_stdio()
+    if args.standalone:
+        from petra.cli import standalone
 
-    def connect() -> Link:
+        return standalone.run(args, stdin, stdout)
+
+    def connect() -> ToServer:
         # Here and not earlier: a data directory that only a file names costs an import of pydantic, and
         # a file that is wrong is told to the editor like any other reason for having no server.
+        if args.connect:
+            from petra.cli import classroom
+
+            return classroom.connect(args)
         return Link(rendezvous.find_or_start(data_dir(args), argv=server_arguments(args)))
 
-    return Forwarder(*_take_stdio(), connect).run()
+    return Forwarder(stdin, stdout, connect).run()
 
 
 def _take_stdio() -> tuple[int, int]:

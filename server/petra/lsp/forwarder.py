@@ -2,9 +2,10 @@
 
 It answers `initialize` itself, at once and always, from `capabilities.json` (a test holds it equal to the
 server's own reply), so an editor never waits for a server that is still starting. The server gets the
-editor's `initialize` under an id of the forwarder's, again after every reconnection, and its reply is
-swallowed. Three kinds of threads, each with one job: `run` reads the editor, `_send_all` finds or starts
-the server and writes to it, `_receive` reads one server until it ends. Standard library only.
+editor's `initialize` under an id of the forwarder's, and its reply is swallowed. A new server is first told
+all that makes the session what it is (`replay`), open documents and their changes included. Three kinds of
+threads, each with one job: `run` reads the editor, `_send_all` finds or starts the server and writes to it,
+`_receive` reads one server until it ends. Standard library only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from typing import Any
 from petra import __version__
 from petra.errors import PetraError
 from petra.lsp.framing import FrameDecoder, FrameError, frame
-from petra.lsp.link import Link, ServerAway
+from petra.lsp.link import ServerAway, ToServer
+from petra.lsp.replay import Replay
 
 INITIALIZE_ID = "petra-forwarder:initialize"
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
@@ -38,18 +40,18 @@ INVALID_REQUEST, REQUEST_FAILED = -32600, -32803
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A message for the server. `request` is its id when it wants a reply; a message of the handshake
-    is sent again to every new server."""
+    """A message for the server. `request` is its id when it wants a reply; `state` is the message itself
+    when every new server has to be told it again."""
 
     body: bytes
     request: int | str | None = None
-    handshake: bool = False
+    state: dict[str, Any] | None = None
 
 
 class Forwarder:
     """One editor's session. `connect` finds or starts the server; it may take long and raise PetraError."""
 
-    def __init__(self, stdin: int, stdout: int, connect: Callable[[], Link]) -> None:
+    def __init__(self, stdin: int, stdout: int, connect: Callable[[], ToServer]) -> None:
         self._stdin = stdin
         self._stdout = stdout
         self._connect = connect
@@ -57,12 +59,13 @@ class Forwarder:
         self._waiting = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._link: Link | None = None
+        self._link: ToServer | None = None
         self._was_connected = False
-        self._handshake: list[bytes] = []
+        self._replay = Replay()
         self._failure: PetraError | None = None
         self._retry_at = 0.0
         self._initialized = False
+        self._told_version = False
         self._shutdown = False
 
     def run(self) -> int:
@@ -95,8 +98,10 @@ class Forwarder:
                 return False
             case "initialize" if request is not None:
                 self._initialize(message, request)
-            case "initialized":
-                self._put(Outgoing(body, handshake=True))
+            case "initialize":
+                self._put(Outgoing(body))
+            case method if request is None and self._replay.keeps(method):
+                self._put(Outgoing(body, state=message))
             case "shutdown" if request is not None and self._link is None:
                 # Nothing is there to shut down, and an editor that closes shall not wait for a start.
                 self._shutdown = True
@@ -112,9 +117,11 @@ class Forwarder:
             self._reply(request, {"error": problem})
             return
         self._initialized = True
-        self._reply(request, {"result": initialize_result(message.get("params"))})
-        replayed = json.dumps(message | {"id": INITIALIZE_ID}).encode()
-        self._put(Outgoing(replayed, handshake=True))
+        result = initialize_result(message.get("params"))
+        self._replay.encoding = result["capabilities"]["positionEncoding"]
+        self._reply(request, {"result": result})
+        message = message | {"id": INITIALIZE_ID}
+        self._put(Outgoing(json.dumps(message).encode(), state=message))
 
     def _put(self, item: Outgoing) -> None:
         with self._lock:
@@ -143,8 +150,8 @@ class Forwarder:
                 self._waiting -= len(item.body)
 
     def _deliver(self, item: Outgoing) -> None:
-        if item.handshake:
-            self._handshake.append(item.body)
+        if item.state is not None:
+            self._replay.note(item.state, item.body)
         while True:
             with self._lock:
                 link = self._link
@@ -158,17 +165,17 @@ class Forwarder:
             if self._failure and time.monotonic() < self._retry_at:
                 raise self._failure
             self._attach(self._connect())
-            if item.handshake:
-                return
+            if item.state is not None:
+                return  # it was among what the new server was told
         try:
             link.send(item.body)
         except OSError:
             self._lost(link)
 
-    def _attach(self, link: Link) -> None:
+    def _attach(self, link: ToServer) -> None:
         """Make `link` the server of this session."""
         try:
-            for body in self._handshake:
+            for body in self._replay.frames():
                 link.send(body)
         except OSError as error:
             link.close()
@@ -188,7 +195,7 @@ class Forwarder:
         if item.request is not None:
             self._refuse(item.request, error)
 
-    def _receive(self, link: Link) -> None:
+    def _receive(self, link: ToServer) -> None:
         """Give what the server sends to the editor, until that server ends."""
         try:
             for body in link.bodies():
@@ -198,19 +205,32 @@ class Forwarder:
         finally:
             self._lost(link)
 
-    def _from_server(self, link: Link, body: bytes) -> None:
+    def _from_server(self, link: ToServer, body: bytes) -> None:
         message = _read(body)
         if "method" not in message and "id" in message:
             if message["id"] == INITIALIZE_ID:
-                if "error" in message:
-                    problem = message["error"].get("message", "")
-                    self._show(ERROR, f"Petra's server refused this editor's initialize: {problem}")
+                self._check_initialized(message)
                 return
             with self._lock:
                 link.pending.discard(message["id"])
         self._write(body)
 
-    def _lost(self, link: Link) -> None:
+    def _check_initialized(self, message: dict[str, Any]) -> None:
+        """The server's reply to `initialize`: the editor has one already, and learns only of trouble."""
+        if "error" in message:
+            problem = message["error"].get("message", "")
+            self._show(ERROR, f"Petra's server refused this editor's initialize: {problem}")
+            return
+        version = ((message.get("result") or {}).get("serverInfo") or {}).get("version")
+        if version != __version__ and not self._told_version:
+            self._told_version = True
+            self._show(
+                WARNING,
+                f"The classroom's server is Petra {version}, this is Petra {__version__}: what only one of "
+                "them knows will not work. Ask the person who runs it which version to install.",
+            )
+
+    def _lost(self, link: ToServer) -> None:
         """A server has ended: whoever waited for it is told, and the next request finds a new one."""
         with self._lock:
             pending, link.pending = link.pending, set()

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Protocol
 
 from petra import __version__, platform
 from petra.errors import NotAuthenticated, PetraError
@@ -22,6 +23,21 @@ class ServerAway(PetraError):
     code = "server_away"
     status = 503
     retryable = True
+
+
+class ToServer(Protocol):
+    """A connection that a server has welcomed: `Link` to that of this machine, `remote.RemoteLink`."""
+
+    pending: set[int | str]
+
+    def send(self, body: bytes) -> None:
+        """Send one message. Raises OSError when the server is gone."""
+
+    def bodies(self) -> Iterator[bytes]:
+        """What the server sends, until it ends. Raises OSError or FrameError."""
+
+    def close(self) -> None:
+        """Leave, also while another thread waits in `bodies`."""
 
 
 class Link:

@@ -98,6 +98,11 @@ class PetraProtocol(LanguageServerProtocol):
         for method in _NOT_PYGLS:
             del self.fm.builtin_features[method]
 
+    @property
+    def has_shut_down(self) -> bool:
+        """Whether the client has said `shutdown`."""
+        return self._shutdown
+
     def receive(self, body: bytes) -> None:
         """Handle one message. Never raises: what is wrong with it is said to the client."""
         try:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
 
 from petra import telemetry
 from petra.access import Action, Identity, authorize
-from petra.errors import BadRequest, PetraError
+from petra.errors import BadRequest, NotAllowed, PetraError
 from petra.lsp import notebooks
 from petra.lsp.documents import Documents
 from petra.lsp.feature import Command, Handler, Method
@@ -78,6 +80,26 @@ class Session(LanguageServer):
     def preferences(self) -> Preferences:
         """What the person has set in the editor."""
         return self._configuration.current
+
+    @property
+    def left_politely(self) -> bool:
+        """Whether the client has said `shutdown`."""
+        return self.protocol.has_shut_down
+
+    def path(self, uri: str) -> Path:
+        """The file that `uri` names, for reading: the only way from what a client says to this disk.
+
+        Raises NotAllowed for a session that did not arrive over this machine's own socket.
+        """
+        if not self.identity.local:
+            raise NotAllowed(
+                "Files of the server's machine are not opened from another one",
+                cause="This editor did not arrive over the machine's own socket",
+                remedy="Open the file in the editor: Petra sees what is open",
+            )
+        if not uri.startswith("file:") or (path := to_fs_path(uri)) is None:
+            raise BadRequest("This is not a file", cause=f"Its address is {uri[:200]}")
+        return Path(path)
 
     def notify(self, method: str, params: Any = None) -> None:
         """Send a notification; whoever sends many awaits `drained` between."""
