@@ -236,6 +236,25 @@ vectors = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 
+index_versions = Table(
+    "index_versions",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("model_id", Text, nullable=False),
+    Column("configured", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    _created(),
+    CheckConstraint("state IN ('building', 'active', 'previous')", name="state"),
+    Index(
+        "ix_index_versions_active",
+        "state",
+        unique=True,
+        sqlite_where=text("state = 'active'"),
+        postgresql_where=text("state = 'active'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
 models = Table(
     "models",
     metadata,

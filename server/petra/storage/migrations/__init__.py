@@ -1,4 +1,4 @@
 """The steps from one set of tables to the next."""
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest step. Kept here so that a start can compare it without loading Alembic."""
