@@ -17,6 +17,7 @@ from petra.errors import Busy, Cancelled, ModelUnavailable, NotFound, PetraError
 from petra.knowledge.blocks import embedded_text
 from petra.knowledge.embedding import BATCH, Embedding, Endpoint, Texts, by_length
 from petra.knowledge.index import Indexes
+from petra.knowledge.space import Space
 from petra.storage import chunks, collections, documents, jobs, unembedded, vectors
 from petra.storage.collections import Collection
 from petra.storage.database import Database
@@ -65,6 +66,12 @@ class Filler:
         self._filling: set[str] = set()
         self._again: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def switch(self, space: Space) -> None:
+        """Fill another version of the index from now on, with the vectors of its model."""
+        self._indexes, self._model_id = space.indexes, space.version.model_id
+        self._bulk = Embedding(self._db, self._model_id, space.bulk)
+        self._now = Embedding(self._db, self._model_id, space.query)
 
     async def fill(self, collection: Collection) -> None:
         """See to it that a job embeds what is missing in a collection, if something is."""

@@ -21,6 +21,7 @@ from petra.knowledge.index import Indexes
 from petra.knowledge.names import LONGEST, shown
 from petra.knowledge.publish import Draft, Publisher
 from petra.knowledge.reading import FolderReader
+from petra.knowledge.space import Space
 from petra.storage import collections, documents, jobs, uploads
 from petra.storage.blobs import Blobs
 from petra.storage.collections import Collection
@@ -64,6 +65,14 @@ class Ingest:
     def handlers(self) -> Mapping[str, JobHandler]:
         """What the job runner needs."""
         return {"ingest": self._ingest, "index": self._folders.run, EMBED: self._filler.run}
+
+    async def switch(self, space: Space) -> None:
+        """Keep another version of the index from now on: what was published while it was built is embedded
+        with its model, too."""
+        self._indexes = space.indexes
+        self._publisher.switch(space)
+        self._filler.switch(space)
+        await self._filler.start_where_missing()
 
     async def close(self) -> None:
         """End what runs beside the jobs."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from petra.knowledge.extract.extractor import Extracted
 from petra.knowledge.index import Indexes
+from petra.knowledge.space import Space
 from petra.storage import chunks, collections, documents, symbols
 from petra.storage.chunks import NewChunk
 from petra.storage.collections import Collection
@@ -57,6 +58,10 @@ class Publisher:
         self._db = db
         self._indexes = indexes
         self._ahead: dict[str, dict[str, int]] = {}
+
+    def switch(self, space: Space) -> None:
+        """Keep another version of the index up to date from now on."""
+        self._indexes = space.indexes
 
     def begin(self, collection_id: str) -> None:
         """A job begins: all that was published ahead so far is older than what it will see."""

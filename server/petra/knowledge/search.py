@@ -16,6 +16,7 @@ from petra.knowledge import rank
 from petra.knowledge.extract import sniff
 from petra.knowledge.index import Indexes
 from petra.knowledge.index.entry import Vector
+from petra.knowledge.space import Space
 from petra.messages import PlaceUnit
 from petra.storage import chunks, collections, documents
 from petra.storage.chunks import Chunk
@@ -71,6 +72,10 @@ class Searcher:
         self._indexes = indexes
         self._embed_query = embed_query
 
+    def switch(self, space: Space) -> None:
+        """Search in another version of the index from now on."""
+        self._indexes, self._embed_query = space.indexes, space.query
+
     async def search(
         self, query: str, collection_ids: Sequence[str], k: int, path: str | None = None
     ) -> list[Passage]:
@@ -81,9 +86,10 @@ class Searcher:
         """
         if not collection_ids or not query.strip():
             return []
+        indexes = self._indexes  # before the vector: it has to be of the same version
         vector = await self._vector(query)
         within = None if path is None else await self._within(collection_ids, path)
-        found = await self._indexes.search(query, vector, collection_ids, max(DEPTH, 4 * k), within)
+        found = await indexes.search(query, vector, collection_ids, max(DEPTH, 4 * k), within)
         ranked = rank.fuse(found.dense, found.lexical)
         allowed = set(collection_ids)
         async with self._db.read() as conn:
