@@ -61,7 +61,9 @@ def of_texts(data: Path, item: Texts) -> Labelled:
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
+    """Where a passage is, from the root of its repository."""
+
     path: str
     lines: tuple[int, int] | None
 
@@ -78,7 +80,7 @@ def of_code(repository: Repository) -> Labelled:
         indexed = [below + path for path in paths]
         return {
             id: labelled_code.judge(
-                [_Place(below + passage.path, passage.lines) for passage in found[id]], task, indexed
+                [Place(below + passage.path, passage.lines) for passage in found[id]], task, indexed
             ).ndcg
             for id, task in tasks.items()
         }
