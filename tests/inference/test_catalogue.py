@@ -32,8 +32,8 @@ def test_every_file_has_a_checksum_and_every_source_is_fixed(entry: catalogue.Mo
             assert not source.members or len(entry.files) == 1
 
 
-def test_one_default_for_each_of_answers_and_search() -> None:
-    assert sorted(entry.kind for entry in catalogue.defaults()) == ["chat", "embed"]
+def test_one_default_for_answers_and_two_for_search_by_and_by() -> None:
+    assert [entry.kind for entry in catalogue.defaults()] == ["chat", "embed", "embed"]
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:

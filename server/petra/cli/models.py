@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands.add_parser("list", help="show the models that are known and those that are installed")
     pull = commands.add_parser("pull", help="download models and check them")
     pull.add_argument("names", nargs="*", metavar="NAME")
-    pull.add_argument("--default", action="store_true", help="the two small models that Petra starts with")
+    pull.add_argument("--default", action="store_true", help="the small models that Petra starts with")
     add = commands.add_parser(
         "add", help="install a model from a GGUF file or a sentence-transformers folder"
     )

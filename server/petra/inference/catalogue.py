@@ -98,7 +98,7 @@ def entries() -> tuple[ModelEntry, ...]:
 
 
 def defaults() -> tuple[ModelEntry, ...]:
-    """The two small models of a fresh installation."""
+    """The small models of a fresh installation: one that chats, one that embeds, one that does so roughly."""
     return tuple(entry for entry in entries() if entry.default)
 
 

@@ -42,6 +42,7 @@ class JobContext:
         """Whether a person asked the job to stop. A handler that neither looks nor reports progress is
         cancelled, as a task, a second later."""
         self.waiting = False
+        """Whether it sleeps until something comes back."""
         self._written = time.monotonic()
         self._pace = Pace(self._written)
         self._kept = False
@@ -84,7 +85,8 @@ class JobContext:
             until = time.monotonic() + seconds
             while (left := until - time.monotonic()) > 0:
                 await asyncio.sleep(min(left, WRITE_SECONDS))
-                await self.progress(self.job.done)
+                if self.cancelled:
+                    raise Cancelled("The job was cancelled")
             await self.note(waits_for=None)
         finally:
             self.waiting = False
