@@ -34,13 +34,18 @@ from petra.knowledge.extract.extractor import Extractor
 from petra.knowledge.index import Indexes
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.search import Searcher
+from petra.knowledge.space import Space
+from petra.knowledge.stage import Stage
+from petra.knowledge.static import NAME as STATIC
+from petra.knowledge.static import StaticVectors
+from petra.knowledge.upkeep import Upkeep
 from petra.lsp.features import Parts
 from petra.lsp.listener import Listener, serve, serve_tcp
 from petra.lsp.session import Session
 from petra.lsp.transport import Channel, Connection
 from petra.lsp.transport import Limits as ConnectionLimits
 from petra.settings import Settings
-from petra.storage import conversations, uploads, users
+from petra.storage import conversations, index_versions, uploads, users
 from petra.storage.blobs import FileBlobs
 from petra.storage.database import Database
 from petra.storage.job_runner import JobRunner
@@ -58,7 +63,7 @@ class Petra:
     jobs: JobRunner
     supervisor: Supervisor
     extractor: Extractor
-    indexes: Indexes
+    upkeep: Upkeep
     ingest: Ingest
     searcher: Searcher
     services: Services
@@ -86,11 +91,16 @@ class Petra:
                 owner = await users.ensure_owner(conn)
                 interrupted = await conversations.interrupt_streaming(conn)
                 acknowledged = await uploads.all_ids(conn)
+                version = await index_versions.at_start(conn, settings.embedding_model)
             if interrupted:
                 log.info("answers_interrupted_by_restart", count=interrupted)
 
             supervisor = Supervisor(
-                [spec for spec in worker_specs(settings) if workers is None or spec.name in workers],
+                [
+                    spec
+                    for spec in worker_specs(settings, version.model_id)
+                    if workers is None or spec.name in workers
+                ],
                 runtime_dir=platform.runtime_dir(data_dir),
                 models_dir=settings.models,
                 log=telemetry.logger("petra.worker"),
@@ -112,21 +122,48 @@ class Petra:
                 text_limit=settings.text_limit,
             )
             stack.push_async_callback(extractor.close)
-            indexes = Indexes(db, settings.indexes, settings.embedding_model, similarity=settings.similarity)
-            stack.push_async_callback(indexes.close)
-            searcher = Searcher(db, indexes, lambda: supervisor.use("embed"))
+            static = await asyncio.to_thread(_static, settings)
+            stage = Stage(
+                supervisor,
+                lambda version: Indexes(
+                    db,
+                    settings.indexes / version.folder,
+                    version.model_id,
+                    similarity=settings.similarity,
+                    static=static.embed if static else None,
+                ),
+                lambda model, version: embed_specs(settings, model, f"-{version}"),
+            )
+            space = stage.first(version)
+            searcher = Searcher(db, space.indexes, space.query)
+
+            async def swapped(space: Space) -> None:
+                searcher.switch(space)
+                await ingest.switch(space)
+
+            upkeep = Upkeep(
+                db,
+                settings.indexes,
+                # A folder of one's own choosing may be shared: what has no row here may have one there.
+                blobs if settings.uploads_dir is None else None,
+                space,
+                stage.beside,
+                swapped,
+            )
+            stack.push_async_callback(upkeep.close)
             ingest = Ingest(
                 db,
                 blobs,
                 extractor,
-                indexes,
-                lambda: supervisor.use("embed-bulk"),
-                settings.embedding_model,
+                space.indexes,
+                space.bulk,
+                version.model_id,
                 wake=lambda: jobs.wake(),
-                embed_now=lambda: supervisor.use("embed"),
+                embed_now=space.query,
             )
             stack.push_async_callback(ingest.close)
-            jobs = JobRunner(db, {**ingest.handlers, PULL: PullJob(settings.models, _retry(supervisor))})
+            pull = PullJob(settings.models, _retry(supervisor))
+            jobs = JobRunner(db, {**ingest.handlers, **upkeep.handlers, PULL: pull})
             stack.push_async_callback(jobs.stop)
             await enqueue_missing(db, owner.id, settings.models, _default_models(settings))
             await ingest.renew()
@@ -148,7 +185,14 @@ class Petra:
             presence = Presence()
             services = Services(
                 assistant=assistant,
-                library=Library(db, blobs, searcher, ingest, passages=settings.top_k),
+                library=Library(
+                    db,
+                    blobs,
+                    searcher,
+                    ingest,
+                    passages=settings.top_k,
+                    upload_limit=settings.upload_limit,
+                ),
                 recall=Recall(db),
                 work=Work(db, jobs),
                 offered=Offered(assistant.models, settings.models, _models_in_use(settings)),
@@ -159,7 +203,7 @@ class Petra:
                     presence,
                     mode=settings.mode,
                     model=settings.model_path,
-                    embedding_model=settings.embedding_model,
+                    embedding_model=version.model_id,
                 ),
             )
             token = await asyncio.to_thread(rendezvous.token, data_dir)
@@ -173,7 +217,7 @@ class Petra:
                 jobs=jobs,
                 supervisor=supervisor,
                 extractor=extractor,
-                indexes=indexes,
+                upkeep=upkeep,
                 ingest=ingest,
                 searcher=searcher,
                 services=services,
@@ -182,6 +226,11 @@ class Petra:
                 owner_id=owner.id,
                 token=token,
             )
+
+    @property
+    def indexes(self) -> Indexes:
+        """Those that answer now."""
+        return self.upkeep.current.indexes
 
     @property
     def assistant(self) -> Assistant:
@@ -199,6 +248,7 @@ class Petra:
             extractor=self.extractor,
             ingest=self.ingest,
             searcher=self.searcher,
+            upkeep=self.upkeep,
             services=self.services,
             tokens=self.tokens,
             presence=self.presence,
@@ -244,9 +294,8 @@ class Petra:
         await Connection(channel, self.language_session(identity), ConnectionLimits()).run()
 
 
-def worker_specs(settings: Settings) -> list[WorkerSpec]:
-    """The model workers of a server: one that chats, one that embeds questions, and one that embeds
-    documents when nobody else wants the CPU."""
+def worker_specs(settings: Settings, embedder: str) -> list[WorkerSpec]:
+    """The model workers of a server: one that chats, and those that embed."""
     return [
         WorkerSpec(
             "chat",
@@ -255,16 +304,17 @@ def worker_specs(settings: Settings) -> list[WorkerSpec]:
             args=_chat_arguments(settings),
             token=_revealed(settings.model_token),
         ),
-        WorkerSpec("embed", "embed", settings.embedding_model, args=_calibration(settings)),
-        WorkerSpec(
-            "embed-bulk",
-            "embed",
-            settings.embedding_model,
-            idle_class=True,
-            on_demand=True,
-            args=_calibration(settings),
-        ),
+        *embed_specs(settings, embedder),
     ]
+
+
+def embed_specs(settings: Settings, model: str, suffix: str = "") -> tuple[WorkerSpec, WorkerSpec]:
+    """The worker that embeds questions, and the one that embeds documents when nobody else wants the CPU."""
+    arguments = _calibration(settings)
+    return (
+        WorkerSpec(f"embed{suffix}", "embed", model, args=arguments),
+        WorkerSpec(f"embed-bulk{suffix}", "embed", model, idle_class=True, on_demand=True, args=arguments),
+    )
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
@@ -299,9 +349,16 @@ def _models_in_use(settings: Settings) -> dict[str, str]:
 
 
 def _default_models(settings: Settings) -> list[str]:
-    """Models that a first start fetches unasked: the small defaults, where they are the ones chosen."""
+    """Models that a first start fetches unasked: the small defaults, where they are the ones chosen; the
+    static embedder is made of the embedder."""
     defaults = {entry.name for entry in catalogue.defaults()}
-    return [name for name in (settings.model_path, settings.embedding_model) if name in defaults]
+    chosen = [name for name in (settings.model_path, settings.embedding_model) if name in defaults]
+    return [*chosen, STATIC] if settings.embedding_model in chosen else chosen
+
+
+def _static(settings: Settings) -> StaticVectors | None:
+    """What stands in for the embedder until it has been through everything, unless it is that itself."""
+    return None if settings.embedding_model == STATIC else StaticVectors.installed(settings.models)
 
 
 def _retry(supervisor: Supervisor) -> Callable[[str], None]:

@@ -15,6 +15,7 @@ from petra.api import (
     jobs,
     keys,
     language,
+    maintenance,
     page,
     search,
     upload,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from petra.knowledge.extract.extractor import Extractor
     from petra.knowledge.ingest import Ingest
     from petra.knowledge.search import Searcher
+    from petra.knowledge.upkeep import Upkeep
     from petra.settings import Settings
     from petra.storage.blobs import Blobs
     from petra.storage.database import Database
@@ -50,6 +52,7 @@ ROUTES: tuple[Route, ...] = (
     *conversations.ROUTES,
     *websocket.ROUTES,
     *language.ROUTES,
+    *maintenance.ROUTES,
     *page.ROUTES,
 )
 
@@ -64,6 +67,7 @@ def make_app(
     extractor: Extractor,
     ingest: Ingest,
     searcher: Searcher,
+    upkeep: Upkeep,
     services: Services,
     tokens: Tokens,
     presence: Presence,
@@ -87,6 +91,7 @@ def make_app(
     app[keys.SEARCHER] = searcher
     app[keys.SERVICES] = services
     app[keys.ASSISTANT] = services.assistant
+    app[keys.UPKEEP] = upkeep
     app[keys.TOKENS] = tokens
     app[keys.PRESENCE] = presence
     app[keys.LANGUAGE] = language_client

@@ -8,9 +8,6 @@ from petra.api import query
 from petra.api.keys import SERVICES
 from petra.api.routes import Route, identity, route
 
-FINDINGS = ("comparison", "freed")
-"""What a job of upkeep tells the one who asked for it."""
-
 
 async def list_jobs(request: web.Request) -> web.Response:
     """The caller's jobs, newest first."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from petra.knowledge.extract.extractor import Extractor
     from petra.knowledge.ingest import Ingest
     from petra.knowledge.search import Searcher
+    from petra.knowledge.upkeep import Upkeep
     from petra.settings import Settings
     from petra.storage.blobs import Blobs
     from petra.storage.database import Database
@@ -45,5 +46,6 @@ SOCKETS: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("sockets")
 
 SUPERVISOR: web.AppKey[Supervisor] = web.AppKey("supervisor")
 TOKENS = web.AppKey("tokens", Tokens)
+UPKEEP: web.AppKey[Upkeep] = web.AppKey("upkeep")
 
 IDENTITY = web.RequestKey("identity", Identity)

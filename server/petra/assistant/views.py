@@ -12,6 +12,9 @@ from petra.storage.conversations import Conversation
 from petra.storage.documents import Document
 from petra.storage.jobs import Job
 
+FINDINGS = ("comparison", "freed")
+"""What a job of upkeep tells the one who asked for it."""
+
 
 def passage(item: Passage) -> dict[str, Any]:
     """A passage that a search has found."""
@@ -66,6 +69,7 @@ def job(item: Job, now: float) -> dict[str, Any]:
         "document_id": item.document_id,
         "model": item.payload.get("model"),
         "skipped": item.payload.get("skipped", []),
+        "found": {name: item.payload[name] for name in FINDINGS if name in item.payload},
     }
 
 

@@ -9,11 +9,12 @@ from typing import Any
 from petra import __version__, rendezvous
 from petra.cli.client import Client
 from petra.cli.options import data_dir
-from petra.cli.show import line
+from petra.cli.show import line, size
 from petra.cli.working import ENDED, newest_pull, open_jobs, progress
 
 HELP = "say whether the server runs, and what it has"
 
+STATES = {"previous": "kept for `petra reindex --rollback`", "building": "not finished"}
 NOT_RUNNING = 3
 """The exit code, as service managers have it."""
 
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
         client = Client(running)
         recent = client.get("/api/v1/jobs")
         found |= client.get("/api/v1/status") | {"open_jobs": open_jobs(recent)}
+        found["index"] = client.get("/api/v1/index")
     if args.json:
         line(json.dumps(found, ensure_ascii=False))
         return 0
@@ -50,9 +52,29 @@ def run(args: argparse.Namespace) -> int:
         line(f"  {progress(job)}")
     for name, worker in found["workers"].items():
         line(f"  {name}: {describe(worker, newest_pull(recent, worker['model']))}")
-    for item in found["collections"]:
-        line(f"  collection {item['name']}: {item['documents']} documents")
+    for item in found["index"]["collections"]:
+        line(f"  collection {item['name']}: {contents(item)}")
+    for version in found["index"]["versions"]:
+        if version["state"] != "active":
+            line(f"  version {version['id']} of the index ({version['model']}): {STATES[version['state']]}")
     return 0
+
+
+def contents(item: dict[str, Any]) -> str:
+    """What a collection holds: `12 documents (1 failed), 340 passages, 80 % of them embedded, 1.2 MB`."""
+    counts = dict(item["documents"])
+    total = sum(counts.values())
+    others = [f"{count} {state}" for state, count in sorted(counts.items()) if state != "ready"]
+    parts = [f"{total} document{'s' * (total != 1)}" + (f" ({', '.join(others)})" if others else "")]
+    if item["chunks"]:
+        parts.append(f"{item['chunks']:,} passages")
+    if item["embedded"] < item["chunks"]:
+        parts.append(f"{100 * item['embedded'] // item['chunks']} % of them embedded")
+    if item["bytes"]:
+        parts.append(size(item["bytes"]))
+    if item.get("watching"):
+        parts.append("watched")
+    return ", ".join(parts)
 
 
 def describe(worker: dict[str, Any], pull: dict[str, Any] | None) -> str:

@@ -52,17 +52,16 @@ async def compare(db: Database, old: Space, new: Space) -> Comparison:
         for answers in (first, second)
     ]
     shared = [len(set(a) & set(b)) / max(len(a), len(b), 1) for a, b in zip(first, second, strict=True)]
-    return Comparison(len(asked), *found, round(sum(shared) / len(shared), 3))
+    return Comparison(len(asked), found[0], found[1], round(sum(shared) / len(shared), 3))
 
 
 async def _passages(db: Database) -> list[Chunk]:
     """Some passages, the same ones each time, from all over."""
     async with db.read() as conn:
-        ids = sorted(
-            id
-            for collection in await collections.everybodys(conn)
-            for id in await chunks.alive_ids(conn, collection.id)
-        )
+        ids: list[int] = []
+        for collection in await collections.everybodys(conn):
+            ids += await chunks.alive_ids(conn, collection.id)
+        ids.sort()
         chosen = await chunks.get_many(conn, ids[:: max(1, len(ids) // QUERIES)][:QUERIES])
     return [row for row in chosen if _words(row.text)]
 

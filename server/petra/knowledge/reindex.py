@@ -7,7 +7,7 @@ swap is one transaction. What was embedded is kept, so that the job goes on wher
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from petra.errors import BadRequest, ModelUnavailable, NotFound
@@ -43,7 +43,7 @@ class Reindex:
         db: Database,
         current: Space,
         stage: Callable[[IndexVersion, Space], Staged],
-        swapped: Callable[[Space], None],
+        swapped: Callable[[Space], Awaitable[None]],
         turn: asyncio.Lock,
     ) -> None:
         self._db = db
@@ -80,9 +80,8 @@ class Reindex:
         except BaseException:
             await _give_up(staged)
             raise
-        staged.promote()
-        self.current = Space(version, staged.space.indexes, former.query, former.bulk)
-        self._swapped(self.current)
+        self.current = staged.promote()
+        await self._swapped(self.current)
         log.info("index_swapped", version=version.id, model=version.model_id)
         # Searches that have begun in the old one are over by then.
         await asyncio.sleep(GRACE_SECONDS)

@@ -25,9 +25,9 @@ class Space:
 
 @dataclass(frozen=True)
 class Staged:
-    """A space that nobody uses yet. `promote` makes its workers the ones that everybody uses, at once;
-    `drop` ends them."""
+    """A space that nobody uses yet. `promote` makes its workers the ones that everybody uses, at once, and
+    gives the space with those; `drop` ends them."""
 
     space: Space
-    promote: Callable[[], None]
+    promote: Callable[[], Space]
     drop: Callable[[], Awaitable[None]]

@@ -29,30 +29,33 @@ class Stage:
 
     def first(self, version: IndexVersion) -> Space:
         """The space of a start, whose workers run already."""
-        return self._space(version, *ROLES)
+        return self._space(version, self._indexes(version), *ROLES)
 
     def beside(self, version: IndexVersion, current: Space) -> Staged:
         """A version that is to replace `current`."""
         if version.model_id == current.version.model_id:
-            return Staged(self._space(version, *ROLES), lambda: None, _nothing)
+            space = self.first(version)
+            return Staged(space, lambda: space, _nothing)
         specs = self._specs(version.model_id, version.folder)
         for spec in specs:
             self._supervisor.add(spec)
         names = [spec.name for spec in specs]
+        space = self._space(version, self._indexes(version), *names)
 
-        def promote() -> None:
+        def promote() -> Space:
             for role, name in zip(ROLES, names, strict=True):
                 self._supervisor.replace(role, name)
+            return self._space(version, space.indexes, *ROLES)
 
         async def drop() -> None:
             for name in names:
                 await self._supervisor.remove(name)
 
-        return Staged(self._space(version, *names), promote, drop)
+        return Staged(space, promote, drop)
 
-    def _space(self, version: IndexVersion, query: str, bulk: str) -> Space:
-        use = self._supervisor.use
-        return Space(version, self._indexes(version), lambda: use(query), lambda: use(bulk))
+    def _space(self, version: IndexVersion, indexes: Indexes, query: str, bulk: str) -> Space:
+        use, model = self._supervisor.use, version.model_id
+        return Space(version, indexes, lambda: use(query, of=model), lambda: use(bulk, of=model))
 
 
 async def _nothing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Upkeep:
         blobs: FileBlobs | None,
         current: Space,
         stage: Callable[[IndexVersion, Space], Staged],
-        swapped: Callable[[Space], None],
+        swapped: Callable[[Space], Awaitable[None]],
     ) -> None:
         self._db = db
         self._folder = folder
@@ -58,6 +58,10 @@ class Upkeep:
     def handlers(self) -> Mapping[str, JobHandler]:
         """What the job runner needs."""
         return {"reindex": self._reindex, "gc": self._gc}
+
+    async def close(self) -> None:
+        """Close the index that answers now."""
+        await self.current.indexes.close()
 
     async def versions(self) -> list[IndexVersion]:
         """All versions there are, oldest first."""
