@@ -40,7 +40,7 @@ def test_a_file_of_secrets_is_left_out(tmp_path: Path, name: str) -> None:
     found = walk(tmp_path)
     assert found.files == []
     assert {reason for _, reason in found.left_out} == {"may hold secrets"}
-    assert ignore.secret(f"some/folder/{name}")
+    assert ignore.why(f"some/folder/{name}") == ignore.SECRET
 
 
 @pytest.mark.parametrize("name", ["environment.py", "keyboard.md", "secret.tex", "monkey.c", "pem.txt"])

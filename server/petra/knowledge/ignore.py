@@ -1,10 +1,13 @@
-"""What never becomes a passage: secrets, dependencies, generated and binary files. Pure, and the one
-place that says so."""
+"""What never becomes a passage, nor any other part of a prompt: secrets, dependencies, generated and
+binary files. Pure, and the one place that says so. Whoever is about to read a file asks `why`, whoever
+has its text asks `why_text`; `exclusions` adds the rules that the person's own folders hold."""
 
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
+from pathlib import PurePosixPath
+
+from petra.knowledge import generated, secrets
 
 MiB = 1024 * 1024
 LARGEST_TEXT = 4 * MiB
@@ -12,9 +15,10 @@ LARGEST_DOCUMENT = 200 * MiB
 LARGEST_NOTEBOOK = 64 * MiB
 """Pictures in it are text, of which nothing is read."""
 MOST_FILES = 50_000
+SECRET = "may hold secrets"  # noqa: S105
 
-# A folder with one of these files says itself that it holds an environment or a cache.
-FOLDER_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
+FOLDER_MARKS = frozenset(("pyvenv.cfg", "CACHEDIR.TAG"))
+"""A folder with one of these files says itself that it holds an environment or a cache."""
 _FOLDERS = frozenset(
     ("node_modules", "bower_components", "__pycache__", "site-packages", "venv", "virtualenv")
 )
@@ -24,25 +28,13 @@ _LARGEST = {
     ),
     "ipynb": LARGEST_NOTEBOOK,
 }
-_SECRET = re.compile(
-    r"\.env(\..+)?|.+\.env|\.envrc|[._]netrc|\.npmrc|\.pypirc|\.pgpass|\.my\.cnf|\.htpasswd|\.dockercfg"
-    r"|\.git-credentials|credentials(\..+)?|.+[-_]credentials\.json|client_secret.*\.json|.*service[-_]?account.*\.json"
-    r"|secrets\.(json|ya?ml|toml|ini)|kubeconfig|wallet\.dat|id_(rsa|dsa|ecdsa|ed25519)(_.+)?(\.pub)?"
-    r"|.+\.(pem|key|p8|p12|pfx|jks|keystore|kdbx?|ppk|gpg|asc|tfstate|tfvars|ovpn)"
-)
-_GENERATED = re.compile(
-    r".+[.-]min\.(js|css)|.+\.(map|lock)|package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum"
-)
 _BINARY = re.compile(
     r"7z|a|avi|avif|bin|bmp|bz2|class|db|dll|dmg|doc|dylib|eot|exe|faiss|flac|gguf|gif|gz|ico|iso"
     r"|jar|jpe?g|lib|mkv|mov|mp3|mp4|mpeg|np[yz]|o|obj|od[pst]|ogg|onnx|otf|parquet|pkl|png|ppt|psd|pth?"
     r"|py[co]|rar|safetensors|so|sqlite3?|tar|tgz|tiff?|ttf|wasm|wav|webm|webp|whl|wmv|woff2?|xls|xz|zip|zst"
 )
-
-
-def secret(name: str) -> bool:
-    """Whether a file of this name holds keys or passwords, going by the name."""
-    return _SECRET.fullmatch(PurePath(name).name.lower()) is not None
+# Left behind while a file is saved, by editors that are in the middle of it or have crashed.
+_BACKUP = re.compile(r".+~|#.+#|.+\.(sw[a-p]|swpx|bak|orig|rej|tmp)|4913")
 
 
 def folder(name: str) -> str | None:
@@ -56,16 +48,34 @@ def folder(name: str) -> str | None:
 
 def file(name: str, size: int) -> str | None:
     """Why a file is left out, or None. `size` is in bytes."""
-    if secret(name):
-        return "may hold secrets"
+    lower = name.lower()
+    if secrets.named(lower):
+        return SECRET
     if name.startswith("."):
         return "hidden"
-    lower = name.lower()
-    if _GENERATED.fullmatch(lower):
+    if generated.named(lower):
         return "generated"
-    suffix = PurePath(lower).suffix[1:]
-    if _BINARY.fullmatch(suffix):
+    if _BACKUP.fullmatch(lower):
+        return "left behind by an editor"
+    stem, _, suffix = lower.rpartition(".")
+    if stem and _BINARY.fullmatch(suffix):
         return "not text"
     if size > _LARGEST.get(suffix, LARGEST_TEXT):
         return "too large"
     return None
+
+
+def why(path: str, size: int = 0) -> str | None:
+    """Why the file at `path` is left out, or None. The path is relative to the folder that a person works
+    in, with `/`: what is above it is not looked at."""
+    *folders, name = PurePosixPath(path).parts
+    reasons = (folder(part) for part in folders)
+    return file(name, size) or next((reason for reason in reasons if reason), None)
+
+
+def why_text(text: str, name: str, *, made_too: bool = False) -> str | None:
+    """Why a file is left out for what it holds, or None. With `made_too` it may be generated: a person
+    has chosen this very file."""
+    if found := secrets.secret_in(text):
+        return f"{SECRET}: {found}"
+    return None if made_too else generated.in_text(text, name)

@@ -9,7 +9,7 @@ from collections.abc import Collection as Some
 from pathlib import Path
 
 from petra.errors import BadRequest, NotFound, UnreadableDocument
-from petra.knowledge import ignore
+from petra.knowledge import secrets
 from petra.knowledge.changes import Changes
 from petra.knowledge.embedding import Endpoint
 from petra.knowledge.extract import sniff
@@ -186,7 +186,7 @@ class Ingest:
         again = document.state == "ready"
         if again and document.chunker == self._extractor.chunker:
             return
-        if ignore.secret(document.path):
+        if secrets.named(document.path):
             raise UnreadableDocument(
                 f"{document.title} was not read",
                 cause="Going by its name, it holds keys or passwords",

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from petra.knowledge import ignore
+from petra.knowledge.exclusions import Exclusions, exclusions
 
 EVERYTHING = "."
 """Among the unread folders: the walk ended early, or a file beside the root's others could not be looked
 at. What it did not list may well be there."""
+A_LINK = "a link"
+CACHES = "dependencies or caches"
 
 
 @dataclass(frozen=True)
@@ -26,85 +29,122 @@ class Found:
 
 @dataclass(frozen=True)
 class Walk:
-    """`left_out` has (path, reason) of what is no document. `unread` has the folders that could not be
-    looked into: nothing is known about what is below them."""
+    """`left_out` has (path, reason) of what is no document; a folder's path ends with `/`. `unread` has the
+    folders that could not be looked into: nothing is known about what is below them. `folders` are those
+    that were, the root as an empty path."""
 
     files: list[Found]
     left_out: list[tuple[str, str]]
     unread: list[str]
+    folders: list[str]
 
 
 def walk(root: Path, only: str | None = None) -> Walk:
-    """All files below `root`, or the one named `only`, in the order of their paths.
+    """All files below `root`, or the one at the path `only`, in the order of their paths.
 
-    Links are not followed: what they lead to is either found anyway or outside. Raises OSError when
-    `root` itself cannot be read.
+    Links are not followed: what they lead to is either found anyway or outside. A folder that is left out
+    is not entered. Raises OSError when `root` itself cannot be read.
     """
-    found = Walk([], [], [])
+    found = _Walk(root)
     if only is not None:
-        _file(found, root / only, only)
-        return found
-    with os.scandir(root):
-        pass
-
-    def unread(error: OSError) -> None:
-        found.unread.append(_relative(Path(str(error.filename)), root))
-
-    for top, folders, names in os.walk(root, onerror=unread):
-        here = Path(top)
-        keep = []
-        for name in sorted(folders):
-            reason = _folder_reason(here / name)
-            if reason:
-                found.left_out.append((f"{_relative(here / name, root)}/", reason))
-            else:
-                keep.append(name)
-        folders[:] = keep
-        for name in sorted(names):
-            if len(found.files) >= ignore.MOST_FILES:
-                beyond = f"beyond the first {ignore.MOST_FILES:,} files"
-                found.left_out.append((f"{_relative(here, root)}/", beyond))
-                found.unread.append(EVERYTHING)
-                return _sorted(found)
-            _file(found, here / name, _relative(here / name, root))
-    return _sorted(found)
-
-
-def _sorted(found: Walk) -> Walk:
-    found.files.sort(key=lambda file: file.path)
-    return found
-
-
-def _folder_reason(path: Path) -> str | None:
-    try:
-        if path.is_symlink():
-            return "a link"
-        marked = any((path / mark).is_file() for mark in ignore.FOLDER_MARKS)
-    except OSError:
-        marked = False  # it may not be looked into, which the walk finds out and says
-    return ignore.folder(path.name) or ("dependencies or caches" if marked else None)
-
-
-def _file(found: Walk, path: Path, relative: str) -> None:
-    try:
-        relative.encode()
-        about = path.lstat()
-    except UnicodeEncodeError:
-        found.left_out.append((ascii(relative), "its name is not UTF-8"))
-        return
-    except FileNotFoundError:
-        return
-    except OSError:
-        found.unread.append(PurePosixPath(relative).parent.as_posix())
-        return
-    reason = ignore.file(path.name, about.st_size)
-    if not stat.S_ISREG(about.st_mode):
-        reason = "a link" if stat.S_ISLNK(about.st_mode) else "not a regular file"
-    if reason:
-        found.left_out.append((relative, reason))
+        found.one(PurePosixPath(only))
     else:
-        found.files.append(Found(relative, about.st_size, about.st_mtime_ns, about.st_ino))
+        with os.scandir(root):
+            pass
+        found.all()
+    found.walk.files.sort(key=lambda file: file.path)
+    return found.walk
 
 
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+class _Walk:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.walk = Walk([], [], [], [])
+
+    def all(self) -> None:
+        """Everything, from the top down and without recursion: folders can be deep."""
+        waiting: list[tuple[str, str, Exclusions | None]] = [("", "", None)]
+        while waiting:
+            path, name, above = waiting.pop()
+            entries = self._listed(path)
+            if entries is None:
+                continue
+            names = {entry.name for entry in entries}
+            if path and not names.isdisjoint(ignore.FOLDER_MARKS):
+                self.walk.left_out.append((path, CACHES))
+                continue
+            rules = exclusions(self._root) if above is None else above.below(self._root / path, name, names)
+            self.walk.folders.append(path.removesuffix("/"))
+            below = []
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if self._enters(path, entry.name, rules):
+                        below.append((f"{path}{entry.name}/", entry.name, rules))
+                elif not self._file(path, entry, rules):
+                    return
+            waiting += reversed(below)
+
+    def one(self, path: PurePosixPath) -> None:
+        """The file at `path`, if no folder on the way to it is left out."""
+        rules, folder = exclusions(self._root), ""
+        for name in path.parts[:-1]:
+            place = self._root / folder / name
+            if place.is_symlink():
+                self.walk.left_out.append((f"{folder}{name}/", A_LINK))
+                return
+            if not self._enters(folder, name, rules):
+                return
+            folder += f"{name}/"
+            entries = self._listed(folder)
+            if entries is None:
+                return
+            rules = rules.below(place, name, {entry.name for entry in entries})
+        self._file(folder, self._root / folder / path.name, rules)
+
+    def _listed(self, path: str) -> list[os.DirEntry[str]] | None:
+        """What is in a folder, by name; None when it cannot be looked into."""
+        try:
+            with os.scandir(self._root / path) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            self.walk.unread.append(path.removesuffix("/"))
+            return None
+
+    def _enters(self, path: str, name: str, rules: Exclusions) -> bool:
+        reason = ignore.folder(name) or rules.why(f"{name}/")
+        if reason:
+            self.walk.left_out.append((f"{path}{_readable(name)}/", reason))
+        return not reason
+
+    def _file(self, path: str, entry: os.DirEntry[str] | Path, rules: Exclusions) -> bool:
+        """Take a file, or note why not. Returns whether there is room for more."""
+        walk, relative = self.walk, path + entry.name
+        try:
+            relative.encode()
+            about = entry.lstat() if isinstance(entry, Path) else entry.stat(follow_symlinks=False)
+        except UnicodeEncodeError:
+            walk.left_out.append((_readable(relative), "its name is not UTF-8"))
+            return True
+        except FileNotFoundError:
+            return True
+        except OSError:
+            walk.unread.append(path.removesuffix("/") or EVERYTHING)
+            return True
+        if not stat.S_ISREG(about.st_mode):
+            reason: str | None = A_LINK if stat.S_ISLNK(about.st_mode) else "not a regular file"
+        else:
+            reason = ignore.file(entry.name, about.st_size) or rules.why(entry.name)
+        if reason:
+            walk.left_out.append((relative, reason))
+        elif len(walk.files) >= ignore.MOST_FILES:
+            walk.left_out.append((path or "./", f"beyond the first {ignore.MOST_FILES:,} files"))
+            walk.unread.append(EVERYTHING)
+            return False
+        else:
+            walk.files.append(Found(relative, about.st_size, about.st_mtime_ns, about.st_ino))
+        return True
+
+
+def _readable(path: str) -> str:
+    """A path that can be shown and stored: written out where it is not UTF-8."""
+    return ascii(path) if any("\ud800" <= char <= "\udfff" for char in path) else path

@@ -1,0 +1,85 @@
+"""What git leaves out: rules of `.gitignore` files and of files like them. Pure.
+
+pathspec turns each line into a regular expression. How the lines of many files decide together is here,
+because a walk asks about each entry once, from the top down, and never about what is below a folder that
+is left out: so an expression has to fit the entry itself, not what is below it, and all lines in a row
+that say the same can be one expression.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from pathspec.patterns.gitignore import GitIgnorePatternError
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+LONGEST = 256 * 1024
+"""Bytes of a file of rules that are read: longer ones were not written by people."""
+_BELOW = "(?P<ps_d>/)"
+_SELF_OR_BELOW = "(?:(?P<ps_d>/)|$)"
+_ALL_FOLDERS = r".+/\Z"
+_SPECIAL = {".": ".", _BELOW: _ALL_FOLDERS, "/": _ALL_FOLDERS}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of one file. `base` is the folder they are for, as a prefix of paths: `""` or `"a/b/"`.
+    `groups` are (leave out?, expression), the last line of the file first."""
+
+    base: str
+    groups: tuple[tuple[bool, re.Pattern[str]], ...]
+
+    def decide(self, path: str) -> bool | None:
+        """Whether `path` is left out; None when no rule speaks of it. A folder's path ends with `/`."""
+        below = path[len(self.base) :]
+        for leave_out, expression in self.groups:
+            if expression.match(below):
+                return leave_out
+        return None
+
+
+def rules(text: str, base: str = "") -> Rules:
+    """The rules that `text` holds, one a line. Lines that git would not understand say nothing."""
+    lines = list(_expressions(text))
+    lines.reverse()
+    return Rules(
+        base,
+        tuple(
+            (leave_out, re.compile("|".join(f"(?:{line})" for _, line in some), re.DOTALL))
+            for leave_out, some in groupby(lines, key=lambda item: item[0])
+        ),
+    )
+
+
+def left_out(path: str, stack: Sequence[Rules]) -> bool | None:
+    """What the deepest of these files that speaks of `path` says. They are given from the top down."""
+    for item in reversed(stack):
+        if (decision := item.decide(path)) is not None:
+            return decision
+    return None
+
+
+def _expressions(text: str) -> Iterator[tuple[bool, str]]:
+    for line in text.removeprefix("\ufeff").split("\n"):
+        try:
+            expression, leave_out = GitIgnoreSpecPattern.pattern_to_regex(line.removesuffix("\r"))
+            if expression is not None and leave_out is not None:
+                expression = _exactly(expression, line.rstrip().endswith("/**/"))
+                re.compile(expression)
+                yield leave_out, expression
+        except (GitIgnorePatternError, re.error):
+            continue
+
+
+def _exactly(expression: str, folders_below: bool) -> str:
+    """Of an expression that fits a path and all that is below it, one that fits only the path."""
+    if expression in _SPECIAL:
+        return _SPECIAL[expression]
+    if expression.endswith(_SELF_OR_BELOW):
+        return expression.removesuffix(_SELF_OR_BELOW) + r"/?\Z"
+    if expression.endswith(_BELOW):
+        return expression.removesuffix(_BELOW) + (r"/.+/\Z" if folders_below else r"/\Z")
+    return f"{expression}."  # `a/**`: everything below a, and not a itself

@@ -1,0 +1,73 @@
+"""What git leaves out, compared with git itself."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from petra.knowledge.walk import walk
+
+NAMES = ("a", "b", "c.py", "b.log", "dd", "x y", "[z]", "ü.txt")
+
+
+def git(folder: Path, *arguments: str, stdin: str = "") -> str:
+    command = ["git", "-c", "core.excludesFile=", "-c", "core.quotePath=false", *arguments]
+    return subprocess.run(command, cwd=folder, input=stdin, capture_output=True, text=True, check=True).stdout
+
+
+def kept_by_git(root: Path) -> list[str]:
+    listed = git(root, "ls-files", "-z", "--others", "--exclude-standard")
+    return sorted(path for path in listed.split("\0") if path and Path(path).name != ".gitignore")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with every name below every name, three deep."""
+    root = tmp_path_factory.mktemp("git")
+    git(root, "init", "-q")
+    for first in NAMES:
+        (root / f"{first}_").mkdir()
+        for second in NAMES:
+            (root / f"{first}_" / second).mkdir()
+            for third in NAMES:
+                (root / f"{first}_" / second / third).touch()
+    for name in ("a", "b", "dd"):
+        (root / name / "a" / "b").mkdir(parents=True)
+        for place in (root / name, root / name / "a", root / name / "a" / "b"):
+            (place / "c.py").touch()
+            (place / "b.log").touch()
+    return root
+
+
+part = st.sampled_from(
+    ["a", "b", "dd", "a_", "*", "**", "c.py", "*.py", "*.log", "?", "d?", "[ab]", "[!a]", "b*", "*_", "x\\ y"]
+)
+line = st.builds(
+    lambda no, anchored, parts, folder: f"{no}{anchored}{'/'.join(parts)}{folder}",
+    st.sampled_from(["", "", "", "!"]),
+    st.sampled_from(["", "", "/"]),
+    st.lists(part, min_size=1, max_size=3),
+    st.sampled_from(["", "", "/"]),
+) | st.sampled_from(
+    ["", "# a", "\\#", "a ", "/", "[", "\\[z\\]", "*/", "!*/", "/*", "ü*", "\t", "a/**", "a/**/", "**/b"]
+)
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+@given(top=st.lists(line, max_size=5), deeper=st.lists(line, max_size=4), exclude=st.lists(line, max_size=2))
+def test_the_walk_keeps_what_git_keeps(
+    repository: Path, top: list[str], deeper: list[str], exclude: list[str]
+) -> None:
+    (repository / ".gitignore").write_text("\n".join(top) + "\n")
+    (repository / "a" / ".gitignore").write_text("\n".join(deeper) + "\n")
+    (repository / ".git" / "info" / "exclude").write_text("\n".join(exclude) + "\n")
+    assert [file.path for file in walk(repository).files] == kept_by_git(repository)
