@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
@@ -185,6 +185,9 @@ class Answer:
     error: Error | None = None
 
 
+Token = NewType("Token", object)
+"""Under which an editor follows the progress of a request: text or a whole number, as it likes."""
+
 T = TypeVar("T")
 
 
@@ -200,6 +203,18 @@ def _whole(value: Any, _: type[int]) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"expected a whole number, not {type(value).__name__}")
     return value
+
+
+def _flag(value: Any, _: type[bool]) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, not {type(value).__name__}")
+    return value
+
+
+def _token(value: Any, _: Any) -> Token:
+    if not isinstance(value, int | str) or isinstance(value, bool):
+        raise ValueError("expected text or a whole number")
+    return Token(value)
 
 
 def _number(value: Any, _: type[float]) -> float:
@@ -228,6 +243,8 @@ _converter.register_structure_hook_func(
 _converter.register_structure_hook(str, _text)
 _converter.register_structure_hook(int, _whole)
 _converter.register_structure_hook(float, _number)
+_converter.register_structure_hook(bool, _flag)
+_converter.register_structure_hook(Token, _token)
 
 
 def to_wire(message: Any) -> dict[str, Any]:

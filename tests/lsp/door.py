@@ -9,14 +9,16 @@ import asyncio
 import json
 import tempfile
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from petra import __version__
 from petra.access import Identity, Presence
+from petra.assistant.retrieval import OpenDocument
 from petra.errors import NotFound
 from petra.lsp.features import Parts
 from petra.lsp.framing import FrameDecoder, frame
@@ -49,7 +51,9 @@ class Parrot:
         self.cancelled: list[str] = []
         self.questions: dict[str, AskRequest] = {}
 
-    async def start(self, identity: Identity, request: AskRequest) -> str:
+    async def start(
+        self, identity: Identity, request: AskRequest, open_documents: Sequence[OpenDocument] = ()
+    ) -> str:
         if request.question == "missing":
             raise NotFound("There is no collection 'x'", cause="None was made", remedy="Make one")
         if request.question.startswith("crash"):
@@ -79,7 +83,19 @@ class Parrot:
         self.cancelled.append(answer_id)
 
 
-NO_SERVICES: Any = None
+class NoLibrary:
+    """Nobody has anything."""
+
+    async def collections(self, caller: Identity) -> list[Any]:
+        return []
+
+    async def paths(self, caller: Identity, document_ids: Any) -> dict[str, Path]:
+        return {}
+
+
+NO_SERVICES: Any = SimpleNamespace(
+    library=NoLibrary(), recall=None, offered=None, work=None, health=SimpleNamespace(listen=lambda _: None)
+)
 """For doors behind which only questions are asked."""
 
 

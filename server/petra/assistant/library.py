@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,8 +11,10 @@ from uuid import uuid4
 from petra.access import Action, Identity, authorize
 from petra.assistant import views
 from petra.assistant.scope import readable
+from petra.assistant.subject import refuse_secrets
 from petra.errors import BadRequest, NotFound
 from petra.knowledge.ingest import Ingest
+from petra.knowledge.names import shown
 from petra.knowledge.search import Passage, Searcher
 from petra.storage import collections, documents, uploads
 from petra.storage.blobs import Blobs, Stored
@@ -34,13 +37,21 @@ class Library:
     """What a person has in Petra. `passages` is how many a search gives unless told otherwise."""
 
     def __init__(
-        self, db: Database, blobs: Blobs, searcher: Searcher, ingest: Ingest, *, passages: int
+        self,
+        db: Database,
+        blobs: Blobs,
+        searcher: Searcher,
+        ingest: Ingest,
+        *,
+        passages: int,
+        upload_limit: int,
     ) -> None:
         self._db = db
         self._blobs = blobs
         self._searcher = searcher
         self._ingest = ingest
         self._passages = passages
+        self._upload_limit = upload_limit
 
     async def search(
         self, caller: Identity, query: str, *, k: int | None = None, names: Names = None, path: str | None
@@ -118,6 +129,24 @@ class Library:
             )
         return await self._ingest.add_upload(caller.user_id, row, into.id)
 
+    async def add_text(
+        self, caller: Identity, name: str, text: str, collection: str | None
+    ) -> tuple[Document, Job]:
+        """Make a document of a text. Raises TooLarge for one over the limit of an upload, NotAllowed for
+        one that may hold secrets."""
+        refuse_secrets(name, text)
+        upload_id = new_upload_id()
+        filename = shown(re.split(r"[/\\]", name)[-1])
+        stored = await self._blobs.put(upload_id, filename, _once(text.encode()), self._upload_limit)
+        return await self.add_upload(
+            caller,
+            upload_id,
+            filename=filename,
+            media_type="text/plain",
+            stored=stored,
+            collection=collection,
+        )
+
     async def paths(self, caller: Identity, document_ids: Sequence[str]) -> dict[str, Path]:
         """Where on this machine the files of documents of folders are, for a caller who is on it; nobody
         else learns a path, and nothing is opened."""
@@ -147,6 +176,10 @@ class Library:
                 remedy="Choose another",
             )
         return found
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 def new_upload_id() -> str:

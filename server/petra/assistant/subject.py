@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from petra.errors import BadRequest, NotAllowed, TooLarge
-from petra.knowledge import ignore
+from petra.knowledge import ignore, secrets
 from petra.messages import AskRequest, Span
 
 LINES_BEFORE = 10
@@ -55,16 +55,21 @@ def subject_of(request: AskRequest) -> Subject | None:
     text, whole = (request.selection, False) if request.selection else (request.document, True)
     if not text or not text.strip():
         return None
-    if reason := _reason(request.file_path, text):
-        name = PurePath(request.file_path).name if request.file_path else "this text"
-        raise NotAllowed(
-            f"Petra does not send {name} to a model",
-            cause=f"It {reason}",
-            remedy="Mark a part without keys and passwords, in a file whose name does not promise them",
-        )
+    refuse_secrets(request.file_path, text)
     if whole:
         return Subject(text, request.file_path, None, whole=True, focus=(request.lines or (1, 1))[0])
     return Subject(text, request.file_path, request.lines)
+
+
+def refuse_secrets(path: str | None, text: str) -> None:
+    """Raise NotAllowed for a text that may hold keys or passwords: it is neither kept nor sent anywhere."""
+    if reason := _reason(path, text):
+        name = PurePath(path).name if path else "this text"
+        raise NotAllowed(
+            f"Petra takes no part of {name}",
+            cause=f"It {reason}",
+            remedy="Leave keys and passwords out, or give the file another name if it has none",
+        )
 
 
 def may_be_quoted(path: str, text: str) -> bool:
@@ -85,6 +90,7 @@ def check(request: AskRequest, limit: int) -> None:
 
 def _reason(path: str | None, text: str) -> str | None:
     """Why this may not go to a model, or None."""
-    if path and ignore.secret(path):
+    if path and secrets.named(PurePath(path).name):
         return "holds keys or passwords, going by its name"
-    return None
+    found = secrets.secret_in(text)
+    return f"may hold {found}" if found else None

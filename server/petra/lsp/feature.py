@@ -20,7 +20,7 @@ class Method:
     """A method of the protocol, the action that `authorize` is asked about, and who answers it.
 
     An LSP method's handler gets the params of `lsprotocol`. A method of Petra's own (`petra/…`) gets
-    an object of the attrs class `params`, read by `petra.messages.from_wire`, or the plain object
+    an object of the attrs class `params`, read by `petra.lsp.params`, or the plain object
     where `params` is None. An `async` handler may take its time and is cancelled with its request; a
     plain one runs before the next message is read, which is what notifications that change state need
     (it has 10 ms). `options` are those that the capability is advertised with.

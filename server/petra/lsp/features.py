@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from petra.assistant.services import Services
-from petra.lsp.ask import Ask, Asks
-from petra.lsp.feature import Feature, Method
+from petra.lsp.ask import Asking, Asks
+from petra.lsp.conversations import Conversations
+from petra.lsp.feature import Feature
+from petra.lsp.files import Files
+from petra.lsp.index import Indexing
+from petra.lsp.models import ModelList
+from petra.lsp.places import Places
+from petra.lsp.progress import Running
+from petra.lsp.search import Searching
+from petra.lsp.status import Status
 
 if TYPE_CHECKING:
     from petra.lsp.session import Session
@@ -23,17 +30,18 @@ class Parts:
     services: Services
 
 
-class Asking:
-    """`petra/ask`."""
-
-    def __init__(self, session: Session, asks: Asks) -> None:
-        self._ask = Ask(asks, session.identity, session.notify, session.drained)
-
-    def methods(self) -> Sequence[Method]:
-        """What this feature answers."""
-        return (Method("petra/ask", "ask", self._ask.__call__),)
-
-
 def features(session: Session, parts: Parts) -> list[Feature]:
     """The features of a new session, beside its documents and preferences, which it has by itself."""
-    return [Asking(session, parts.asks)]
+    services = parts.services
+    running = Running(session)
+    places = Places(session, services.library)
+    return [
+        running,
+        Asking(session, parts.asks, services.library, places, running),
+        Searching(session, services.library, places, running),
+        Conversations(session, services.recall),
+        ModelList(services.offered),
+        Files(session, services.library, services.work),
+        Indexing(session, services.library, services.work, running),
+        Status(session, services.health),
+    ]

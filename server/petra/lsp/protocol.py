@@ -99,6 +99,11 @@ class PetraProtocol(LanguageServerProtocol):
             del self.fm.builtin_features[method]
 
     @property
+    def ready(self) -> bool:
+        """Whether the client has said `initialize` and not yet `shutdown`."""
+        return self._initialized and not self._shutdown
+
+    @property
     def has_shut_down(self) -> bool:
         """Whether the client has said `shutdown`."""
         return self._shutdown

@@ -21,11 +21,11 @@ from petra.lsp.documents import Documents
 from petra.lsp.feature import Command, Handler, Method
 from petra.lsp.features import Parts, features
 from petra.lsp.notebooks import Notebooks
+from petra.lsp.params import read
 from petra.lsp.preferences import Configuration, Preferences
 from petra.lsp.protocol import PetraProtocol, converter
 from petra.lsp.text import Encoding
 from petra.lsp.transport import Outbox
-from petra.messages import from_wire
 
 REQUEST_SECONDS = 5.0
 """How long the editor may take to answer what the server asks without a person in between."""
@@ -57,6 +57,17 @@ class Session(LanguageServer):
         for feature in (self.documents, self.notebooks, self._configuration, *features(self, parts)):
             for item in feature.methods():
                 self._register(item)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the editor may be told something: it has said `initialize`, and nobody has left."""
+        return self.protocol.ready and self.connected
+
+    @property
+    def connected(self) -> bool:
+        """Whether somebody still reads what is sent."""
+        writer = self.protocol.writer
+        return isinstance(writer, Outbox) and not writer.closed
 
     @property
     def client(self) -> types.ClientCapabilities:
@@ -167,7 +178,7 @@ def _reader(item: Method | Command) -> Callable[[Any], Any]:
     if item.params is None:
         return _object
     cls = item.params
-    return lambda params: from_wire(cls, params)
+    return lambda params: read(cls, params)
 
 
 def _object(params: Any) -> dict[str, Any]:

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, Text, delete, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from petra.messages import Rating
 from petra.storage.rows import now, one
-from petra.storage.tables import Id, _created, metadata
-
-feedback = Table(
-    "feedback",
-    metadata,
-    Column("message_id", Id, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
-    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
-    Column("rating", String(8)),
-    Column("comment", Text, nullable=False),
-    _created(),
-    CheckConstraint("rating IN ('up', 'down')", name="rating"),
-    Index(None, "user_id"),
-)
+from petra.storage.tables import feedback
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,18 @@ usage = Table(
     Column("total_ms", Double, nullable=False),
 )
 
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("message_id", Id, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("rating", String(8)),
+    Column("comment", Text, nullable=False),
+    _created(),
+    CheckConstraint("rating IN ('up', 'down')", name="rating"),
+    Index(None, "user_id"),
+)
+
 collections = Table(
     "collections",
     metadata,

@@ -1,4 +1,4 @@
 """The steps from one set of tables to the next."""
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest step. Kept here so that a start can compare it without loading Alembic."""

@@ -1,0 +1,62 @@
+"""Progress of a request that came with a `workDoneToken`: begin, reports and one end, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from petra.lsp.feature import Method
+from petra.messages import Token
+
+if TYPE_CHECKING:
+    from petra.lsp.session import Session
+
+Report = Callable[[str, float | None], None]
+"""Says how far it is: a message, and the part that is done, from 0 to 1, where it is known."""
+
+
+class Running:
+    """The requests of a session that show progress. Cancelling the progress cancels the request."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._tasks: dict[object, asyncio.Task[object]] = {}
+
+    def methods(self) -> Sequence[Method]:
+        """What this feature answers."""
+        return (Method(types.WINDOW_WORK_DONE_PROGRESS_CANCEL, "use_editor", self._cancel),)
+
+    @contextmanager
+    def shown(self, token: Token | None, title: str) -> Iterator[Report]:
+        """Show progress under `token` for the length of the block; without one, nothing is shown."""
+        task = asyncio.current_task()
+        if token is None or task is None:
+            yield lambda message, part: None
+            return
+        self._tasks[token] = task
+        self._send(token, types.WorkDoneProgressBegin(title=title, cancellable=True))
+        last: tuple[str, int | None] | None = None
+
+        def report(message: str, part: float | None) -> None:
+            nonlocal last
+            now = (message, None if part is None else round(100 * min(max(part, 0.0), 1.0)))
+            if now != last:
+                self._send(token, types.WorkDoneProgressReport(message=now[0], percentage=now[1]))
+            last = now
+
+        try:
+            yield report
+        finally:
+            del self._tasks[token]
+            self._send(token, types.WorkDoneProgressEnd())
+
+    def _send(self, token: Token, value: object) -> None:
+        self._session.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))  # type: ignore[arg-type]
+
+    def _cancel(self, params: types.WorkDoneProgressCancelParams) -> None:
+        if task := self._tasks.get(params.token):
+            task.cancel()
