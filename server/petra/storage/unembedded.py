@@ -39,6 +39,7 @@ async def in_collections(conn: AsyncConnection, model_id: str) -> list[Collectio
         .where(chunks.c.collection_id == collections.c.id, chunks.c.deleted_revision.is_(None))
         .order_by(chunks.c.revision.desc(), chunks.c.id.desc())
         .limit(1)
+        .correlate(collections)
         .scalar_subquery()
     )
     bare = exists().where(chunks.c.id == newest, ~_has_vector(collections.c.owner_id, model_id))
