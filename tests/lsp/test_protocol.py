@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -12,8 +13,8 @@ from lsprotocol import types
 from petra import __version__
 from petra.lsp.session import Session
 from tests.lsp.door import OWNER, parts
+from tests.lsp.sink import Sink
 
-# What runs as a task (petra/ask) is tested over a socket.
 METHODS = ["initialize", "shutdown", "petra/none", *sorted(types.METHOD_TO_TYPES)]
 JSON = st.recursive(
     st.none()
@@ -37,19 +38,6 @@ MESSAGES = st.fixed_dictionaries(
 INITIALIZE = {"jsonrpc": "2.0", "id": "init", "method": "initialize", "params": {"capabilities": {}}}
 
 
-class Sink:
-    """A writer that keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-
-    def write(self, body: bytes) -> None:
-        self.sent.append(json.loads(body))
-
-    def close(self) -> None:
-        return
-
-
 @settings(deadline=None)
 @given(st.lists(MESSAGES | JSON, max_size=6), st.booleans())
 @example([{"jsonrpc": "2.0", "id": 1, "method": "initialized", "params": {}}], True)
@@ -57,6 +45,10 @@ class Sink:
     [{"jsonrpc": "2.0", "id": 1, "method": "workspace/executeCommand", "params": {"command": "x"}}], True
 )
 def test_every_request_has_one_reply_with_its_id(messages: list[Any], initialized: bool) -> None:
+    asyncio.run(_exchange(messages, initialized))
+
+
+async def _exchange(messages: list[Any], initialized: bool) -> None:
     session, sink = Session(parts(), OWNER, __version__), Sink()
     session.protocol.set_writer(sink)
     if initialized:
@@ -64,12 +56,20 @@ def test_every_request_has_one_reply_with_its_id(messages: list[Any], initialize
     for message in messages:
         sink.sent.clear()
         session.protocol.receive(json.dumps(message).encode())
-        replies = [reply for reply in sink.sent if "method" not in reply]
-        if isinstance(message, dict) and message.get("jsonrpc") == "2.0":
-            if "id" in message and "method" in message:
-                assert [reply["id"] for reply in replies] == [message["id"]]
-            elif "method" in message:
-                assert all(reply["id"] is None for reply in replies)
-        else:
-            assert [reply["id"] for reply in replies] == [None]
-            assert replies[0]["error"]["code"] == -32600
+        wanted = isinstance(message, dict) and "id" in message and "method" in message
+        async with asyncio.timeout(10):
+            while wanted and not sink.replies():
+                await asyncio.sleep(0)
+        _check(message, sink.replies())
+    await session.protocol.cancel_all()
+
+
+def _check(message: Any, replies: list[dict[str, Any]]) -> None:
+    if isinstance(message, dict) and message.get("jsonrpc") == "2.0":
+        if "id" in message and "method" in message:
+            assert [reply["id"] for reply in replies] == [message["id"]]
+        elif "method" in message:
+            assert all(reply["id"] is None for reply in replies)
+    else:
+        assert [reply["id"] for reply in replies] == [None]
+        assert replies[0]["error"]["code"] == -32600
