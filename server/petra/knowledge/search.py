@@ -4,77 +4,74 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
 import numpy as np
 
-from petra.errors import ModelUnavailable
 from petra.inference.client import ModelEndpoint
-from petra.knowledge import rank
-from petra.knowledge.extract import sniff
+from petra.knowledge import ranking
 from petra.knowledge.index import Indexes
-from petra.knowledge.index.entry import Vector
+from petra.knowledge.index.entry import Candidates, Vector
+from petra.knowledge.passage import Passage, passage
+from petra.knowledge.query_vectors import PATIENCE, QueryVectors
+from petra.knowledge.ranking import Defined, Factors, Query, Ranked, Row, contents, copies, fusion
 from petra.knowledge.space import Space
-from petra.messages import PlaceUnit
-from petra.storage import chunks, collections, documents
+from petra.storage import candidates, chunks, collections, documents
+from petra.storage.candidates import Slim
 from petra.storage.chunks import Chunk
 from petra.storage.database import Database
-from petra.storage.documents import Document
-from petra.telemetry import logger
 
-log = logger("petra.knowledge.search")
+__all__ = ["Passage", "Searcher", "is_below", "path_below"]
 
 DEPTH = 100
 """Candidates by meaning and by words that are ranked together."""
+SPARE = 8
+"""Passages whose text is read besides those wanted: some fall out as copies."""
+MOST_DEFINITIONS = 40
+RESULTS_KEPT = 128
 
 
 @dataclass(frozen=True)
-class Passage:
-    """A passage that fits a query. `document` is the title shown. `score` in [0, 1] orders the passages
-    of one search, and of no other; `dense` (the similarity of meaning) and `lexical` (its part of the
-    best BM25) are None where they are not known. `unit` is what its pages are called when not pages."""
+class _Asked:
+    """One search; the same one of the same revisions has the same result."""
 
-    chunk_id: int
-    document_id: str
-    collection_id: str
-    document: str
-    path: str
-    header: str
-    text: str
-    pages: tuple[int, int] | None
-    lines: tuple[int, int] | None
-    score: float
-    dense: float | None
-    lexical: float | None
-    unit: PlaceUnit | None = None
-
-    @property
-    def relevance(self) -> float:
-        """How likely it has to do with the query at all, to compare with RERANK_THRESHOLD: the
-        similarity of meaning, which does not depend on what else was found. Where that is unknown
-        (the embedder is away), what was found by its words counts as relevant."""
-        return 1.0 if self.dense is None else self.dense
+    query: str
+    k: int
+    path: str | None
+    revisions: tuple[tuple[str, int], ...]
+    factors: Factors
 
 
 class Searcher:
     """Searches collections. Which of them a caller may read is decided before; that a passage is in one
-    of them is checked again here, against the rows."""
+    of them is checked again here, against the rows. `factors` switches parts of the ranker off, and
+    `patience` is how many seconds a search waits for the vector of its query."""
 
     def __init__(
         self,
         db: Database,
         indexes: Indexes,
         embed_query: Callable[[], Awaitable[ModelEndpoint]],
+        *,
+        patience: float = PATIENCE,
     ) -> None:
         self._db = db
-        self._indexes = indexes
-        self._embed_query = embed_query
+        self._patience = patience
+        self.factors = Factors()
+        self._use(indexes, embed_query)
 
     def switch(self, space: Space) -> None:
         """Search in another version of the index from now on."""
-        self._indexes, self._embed_query = space.indexes, space.query
+        self._use(space.indexes, space.query)
+
+    def _use(self, indexes: Indexes, embed_query: Callable[[], Awaitable[ModelEndpoint]]) -> None:
+        self._indexes, self._embed_query = indexes, embed_query
+        # New ones, because a vector or a result of the model before may still be on its way.
+        self._vectors = QueryVectors(embed_query, self._patience)
+        self._results: OrderedDict[_Asked, list[Passage]] = OrderedDict()
 
     async def search(
         self, query: str, collection_ids: Sequence[str], k: int, path: str | None = None
@@ -82,27 +79,27 @@ class Searcher:
         """The `k` best passages, best first. `path` limits them to a file or folder: relative to a
         collection's root, or absolute.
 
-        While the embedder is away, words alone decide.
+        While the embedder is away or slow, words and static vectors decide.
         """
-        if not collection_ids or not query.strip():
+        if not collection_ids or not query.strip() or k < 1:
             return []
-        indexes = self._indexes  # before the vector: it has to be of the same version
-        vector = await self._vector(query)
-        within = None if path is None else await self._within(collection_ids, path)
-        found = await indexes.search(query, vector, collection_ids, max(DEPTH, 4 * k), within)
-        ranked = rank.fuse(found.dense, found.lexical)
-        allowed = set(collection_ids)
+        # All of one version of the index, whatever is switched meanwhile.
+        indexes, vectors, results = self._indexes, self._vectors, self._results
+        vector = await vectors.of(query)
         async with self._db.read() as conn:
-            rows = await chunks.get_many(conn, [id for id, _ in ranked])
-            best = rank.distinct((row.text_hash, row) for row in rows if row.collection_id in allowed)[:k]
-            of = await documents.get_many(conn, [row.document_id for row in best])
-        scores, meaning, words = dict(ranked), dict(found.dense), dict(found.lexical)
-        most = max(words.values(), default=1.0) or 1.0
-        return [
-            _passage(row, document, scores[row.id], meaning.get(row.id), words.get(row.id, 0.0) / most)
-            for row in best
-            if (document := of.get(row.document_id))
-        ]
+            revisions = await candidates.revisions(conn, collection_ids)
+        asked = _Asked(query, k, path, revisions, self.factors)
+        if vector is not None and (known := results.get(asked)) is not None:
+            results.move_to_end(asked)
+            return list(known)
+        within = None if path is None else await self._within(collection_ids, path)
+        found = await indexes.search(query, vector, collection_ids, max(DEPTH, k), within)
+        passages = await self._ranked(ranking.understand(query), found, collection_ids, k, within)
+        if vector is not None:
+            results[asked] = list(passages)
+            while len(results) > RESULTS_KEPT:
+                results.popitem(last=False)
+        return passages
 
     async def embed(self, texts: Sequence[str]) -> Vector:
         """Vectors of `texts`, float32 (n, d), of length 1. Raises ModelUnavailable."""
@@ -110,14 +107,57 @@ class Searcher:
         rows = await endpoint.embed(list(texts))
         return await asyncio.to_thread(_of_length_one, rows)
 
-    async def _vector(self, query: str) -> Vector | None:
-        try:
-            endpoint = await self._embed_query()
-            vector: Vector = (await endpoint.embed([query]))[0]
-            return vector
-        except ModelUnavailable as error:
-            log.warning("search_by_words_only", cause=error.cause)
-            return None
+    async def close(self) -> None:
+        """Wait for no vector any more."""
+        await self._vectors.close()
+
+    async def _ranked(
+        self,
+        query: Query,
+        found: Candidates,
+        collection_ids: Sequence[str],
+        k: int,
+        within: Mapping[str, Collection[str]] | None,
+    ) -> list[Passage]:
+        """The candidates in the ranker's order, as passages."""
+        ids = {id for some in (found.dense, found.static, found.lexical) for id, _ in some}
+        names = [name.name for name in query.names] if self.factors.definition else []
+        allowed = set(collection_ids)
+        async with self._db.read() as conn:
+            defined = await candidates.defining(conn, names, collection_ids, MOST_DEFINITIONS)
+            slim = await candidates.slim(conn, [*ids, *{item.chunk_id for item in defined} - ids])
+            rows = [
+                _row(item)
+                for item in slim
+                if item.collection_id in allowed
+                and (within is None or item.document_id in within.get(item.collection_id, ()))
+            ]
+            ranked = ranking.rank(
+                query,
+                fusion.by_meaning(ids, found.dense, found.static),
+                fusion.by_words(ids, found.lexical),
+                rows,
+                [Defined(*item) for item in defined],
+                self.factors,
+            )
+            first = ranked[: k + SPARE]
+            texts = {item.id: item for item in await chunks.get_many(conn, [item.row.id for item in first])}
+            best = chosen(first, texts, self.factors)[:k]
+            of = await documents.get_many(conn, [item.row.document_id for item in best])
+        meaning, words = dict(found.dense), dict(found.lexical)
+        most = max(words.values(), default=1.0) or 1.0
+        return [
+            passage(
+                texts[item.row.id],
+                document,
+                item.score,
+                meaning.get(item.row.id),
+                words.get(item.row.id, 0.0) / most,
+                item.why,
+            )
+            for item in best
+            if (document := of.get(item.row.document_id))
+        ]
 
     async def _within(self, collection_ids: Sequence[str], path: str) -> dict[str, Collection[str]]:
         """The documents at or below `path`, by collection."""
@@ -153,22 +193,32 @@ def is_below(path: str, folder: str) -> bool:
     return not folder or path == folder or path.startswith(f"{folder}/")
 
 
-def _passage(row: Chunk, document: Document, score: float, dense: float | None, lexical: float) -> Passage:
-    return Passage(
-        chunk_id=row.id,
-        document_id=row.document_id,
-        collection_id=row.collection_id,
-        document=document.title,
-        path=document.path,
-        header=row.header,
-        text=row.text,
-        pages=row.pages,
-        lines=row.lines,
-        score=round(score, 4),
-        dense=None if dense is None else round(dense, 4),
-        lexical=round(lexical, 4),
-        unit=sniff.unit(document.media_type),
+def chosen(ranked: Sequence[Ranked], texts: Mapping[int, Chunk], factors: Factors) -> list[Ranked]:
+    """What the texts themselves say of the order: lists of contents come later, copies fall out."""
+    there = [item for item in ranked if item.row.id in texts]
+    if factors.contents:
+        contents.lessen(there, {id: chunk.text for id, chunk in texts.items()})
+    if factors.copies:
+        return copies.distinct((item, texts[item.row.id].text) for item in there)
+    return there
+
+
+def _row(slim: Slim) -> Row:
+    return Row(
+        id=slim.id,
+        document_id=slim.document_id,
+        collection_id=slim.collection_id,
+        path=slim.path,
+        source=slim.media_type == "text/x-source",
+        ordinal=slim.ordinal,
+        pages=_span(slim.first_page, slim.last_page),
+        lines=_span(slim.first_line, slim.last_line),
+        text_hash=slim.text_hash,
     )
+
+
+def _span(first: int | None, last: int | None) -> tuple[int, int] | None:
+    return None if first is None or last is None else (first, last)
 
 
 def _of_length_one(rows: Vector) -> Vector:

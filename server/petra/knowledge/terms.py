@@ -32,14 +32,15 @@ _STOP_WORDS = (
 _KEPT = 200_000
 # Letters that Unicode calls marks (vowel signs of India and others) are no \w in Python.
 _MARKS = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u1000-\u109f\u1780-\u17d3"
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1100-\u11ff\u3005-\u3007\u3041-\u30ff\u3130-\u318f\u3400-\u4dbf\u4e00-\u9fff"
     "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f"
 )
-_LETTER = rf"(?:(?![{_UNSPACED}])[\w{_MARKS}])"
+"""Letters of scripts that put no blanks between words, for a character class."""
+_LETTER = rf"(?:(?![{UNSPACED}])[\w{_MARKS}])"
 _ASCII_TOKEN = re.compile(r"\w+(?:\.[A-Za-z_]\w*)*", re.ASCII)
-_TOKEN = re.compile(rf"[{_UNSPACED}]+|{_LETTER}+(?:\.(?!\d){_LETTER}+)*")
-_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+_TOKEN = re.compile(rf"[{UNSPACED}]+|{_LETTER}+(?:\.(?!\d){_LETTER}+)*")
+_IS_UNSPACED = re.compile(f"[{UNSPACED}]")
 _CAMEL = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _SPLIT = re.compile(r"_+|(?<=\d)(?=\D)|(?<=\D)(?=\d)")
 
