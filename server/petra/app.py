@@ -206,6 +206,7 @@ class Petra:
                     embedding_model=version.model_id,
                 ),
             )
+            stack.push_async_callback(services.health.close)
             token = await asyncio.to_thread(rendezvous.token, data_dir)
             # What is imported lives as long as the server: not looking at it again keeps collections
             # of the rest short (with 100,000 chunks in memory they held the loop for 25 to 60 ms).
