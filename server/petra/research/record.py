@@ -23,22 +23,8 @@ PACKAGES = (
     "torch",
     "tree-sitter-language-pack",
 )
-ELSEWHERE = frozenset(
-    (
-        *(
-            "host",
-            "port",
-            "public_url",
-            "data_dir",
-            "models_dir",
-            "uploads_dir",
-            "faiss_index_dir",
-            "database_url",
-        ),
-        *("secret_key", "model_path", "model_token", "log_level", "log_format", "idle_exit"),
-    )
-)
-"""Settings that no search depends on, or that only say where things are."""
+SETTINGS = ("embedding_", "chunk_", "similarity", "rerank_", "page_limit", "text_limit", "extract_")
+"""How the names of settings begin on which what is found may depend."""
 
 
 def record(settings: Settings) -> dict[str, Any]:
@@ -51,7 +37,7 @@ def record(settings: Settings) -> dict[str, Any]:
         "machine": f"{system.machine()} {system.system()}",
         "packages": {name: _version(name) for name in PACKAGES},
         "model": {"name": settings.embedding_model, "sha256": _checksum(settings)},
-        "settings": {name: value for name, value in public.items() if name not in ELSEWHERE},
+        "settings": {name: value for name, value in public.items() if name.startswith(SETTINGS)},
     }
 
 
