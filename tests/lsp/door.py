@@ -89,6 +89,9 @@ class NoLibrary:
     async def collections(self, caller: Identity) -> list[Any]:
         return []
 
+    async def withheld(self, caller: Identity, path: str) -> None:
+        return None
+
     async def paths(self, caller: Identity, document_ids: Any) -> dict[str, Path]:
         return {}
 

@@ -73,9 +73,10 @@ class Parts:
 @dataclass(frozen=True)
 class Asking:
     """A question that was looked at and allowed: by whom, within which collections, about what, with what
-    open, and how much may be said."""
+    open, and how much may be said. `local` says that open documents are files of this machine."""
 
     user_id: str
+    local: bool
     request: AskRequest
     scope: Sequence[Collection]
     open_documents: Sequence[OpenDocument]
@@ -168,7 +169,14 @@ class Answering:
     async def _retrieve(self, last_question: str | None) -> list[Passage]:
         """Relevant passages, best first."""
         asking, limits = self.asking, self._limits
-        retrieval = Retrieval(self._db, self._searcher, self.request, asking.scope, asking.open_documents)
+        retrieval = Retrieval(
+            self._db,
+            self._searcher,
+            self.request,
+            asking.scope,
+            asking.open_documents,
+            local=asking.local,
+        )
         found = await retrieval.find(last_question, self.request.top_k or limits.passages, limits.relevance)
         for name in found.unknown:
             self.stream.put(Status("retrieving", f"Nothing here is called {name[:80]}"))

@@ -145,8 +145,9 @@ class Assistant:
         )
         ruling = await self._policy.rule(asked)
         enforce(ruling, request.mode)
-        about = subject.subject_of(request)
-        return Asking(identity.user_id, request, scope, open_documents, about, ruling)
+        # A large document takes a while to be looked through for secrets.
+        about = await asyncio.to_thread(subject.subject_of, request)
+        return Asking(identity.user_id, identity.local, request, scope, open_documents, about, ruling)
 
     async def follow(
         self, identity: Identity, answer_id: str, after_seq: int = -1

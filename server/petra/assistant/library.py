@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -11,11 +12,13 @@ from uuid import uuid4
 from petra.access import Action, Identity, authorize
 from petra.assistant import views
 from petra.assistant.scope import readable
-from petra.assistant.subject import refuse_secrets
+from petra.assistant.subject import left_out, refuse_secrets
 from petra.errors import BadRequest, NotFound
+from petra.knowledge.exclusions import BY_PETRA
+from petra.knowledge.ignore import SECRET
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.names import shown
-from petra.knowledge.search import Passage, Searcher
+from petra.knowledge.search import Passage, Searcher, path_below
 from petra.storage import collections, documents, uploads
 from petra.storage.blobs import Blobs, Stored
 from petra.storage.collections import Collection
@@ -162,6 +165,18 @@ class Library:
             if home and home.root and home.owner_id == caller.user_id and document.upload_id is None:
                 places[document.id] = Path(home.root) / document.path
         return places
+
+    async def withheld(self, caller: Identity, path: str) -> str | None:
+        """Why a file that is open on this machine is nothing for Petra, by the rules of the collection
+        that it lies in; None for any other. Nothing of it is read."""
+        if not caller.local:
+            return None
+        for item in await self.collections(caller):
+            below = path_below(path, item.root) if item.root else None
+            if item.root and below:
+                reason = await asyncio.to_thread(left_out, item.root, below)
+                return reason if reason in (BY_PETRA, SECRET) else None
+        return None
 
     async def _for_uploads(self, caller: Identity, name: str) -> Collection:
         async with self._db.write() as conn:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from petra import telemetry
 from petra.assistant.mentions import Mentions, named_in
-from petra.assistant.subject import may_be_quoted
+from petra.assistant.subject import left_out, may_be_quoted
 from petra.knowledge import buffers
 from petra.knowledge.buffers import Buffer
 from petra.knowledge.search import Passage, Searcher, is_below, path_below
@@ -48,12 +49,15 @@ class Retrieval:
         request: AskRequest,
         scope: Sequence[Collection],
         open_documents: Sequence[OpenDocument],
+        *,
+        local: bool,
     ) -> None:
         self._db = db
         self._searcher = searcher
         self._request = request
         self._scope = scope
         self._open = open_documents
+        self._local = local
         self._ids = [item.id for item in scope]
         self._roots = {item.id: item.root for item in scope}
 
@@ -103,22 +107,26 @@ class Retrieval:
     async def _buffers(self) -> list[Buffer]:
         """The open documents that may be quoted and are within the path that was asked for, each with the
         document of the index that it is a newer version of."""
-        found: list[Buffer] = []
-        for item in self._open:
-            if not may_be_quoted(item.path, item.text) or not self._wanted(item.path):
-                continue
-            found.append(await self._indexed(item) or Buffer(item.path, item.text))
-        return found
+        wanted = [item for item in self._open if self._wanted(item.path)]
+        allowed = await asyncio.to_thread(
+            lambda: [item for item in wanted if may_be_quoted(item.path, item.text)]
+        )
+        found = [await self._buffer(item) for item in allowed]
+        return [item for item in found if item is not None]
 
-    async def _indexed(self, item: OpenDocument) -> Buffer | None:
+    async def _buffer(self, item: OpenDocument) -> Buffer | None:
+        """None for what lies in an indexed folder and is left out there, by a rule in that folder."""
         for collection in self._scope:
             below = collection.root and path_below(item.path, collection.root)
             if not below or not PurePath(item.path).is_absolute():
                 continue
             async with self._db.read() as conn:
                 known = await paths.at(conn, collection.id, below)
+            new = known is None and self._local and collection.root
+            if new and await asyncio.to_thread(left_out, new, below):
+                return None
             return Buffer(below, item.text, known.id if known else "", collection.id)
-        return None
+        return Buffer(item.path, item.text)
 
     def _wanted(self, path: str) -> bool:
         limit = self._request.path

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from petra.errors import BadRequest, NotAllowed, TooLarge
 from petra.knowledge import ignore, secrets
+from petra.knowledge.walk import walk
 from petra.messages import AskRequest, Span
 
 LINES_BEFORE = 10
@@ -73,8 +74,17 @@ def refuse_secrets(path: str | None, text: str) -> None:
 
 
 def may_be_quoted(path: str, text: str) -> bool:
-    """Whether an open document may be searched and quoted without anybody asking for it."""
-    return ignore.file(PurePath(path).name, len(text)) is None and _reason(path, text) is None
+    """Whether an open document may be searched and quoted without anybody asking for it: the rules of the
+    index, going by its name and its text. Takes milliseconds a megabyte."""
+    name = PurePath(path).name
+    return ignore.file(name, len(text)) is None and ignore.why_text(text, name) is None
+
+
+def left_out(root: str, path: str) -> str | None:
+    """Why the index leaves out the file at `path` below a folder of this machine, going by the folders it
+    is in and the rules that lie in them; None for one that it takes, or that is not saved yet. Blocking."""
+    found = walk(Path(root), path)
+    return found.left_out[0][1] if found.left_out else None
 
 
 def check(request: AskRequest, limit: int) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -14,7 +15,7 @@ from lsprotocol import types
 from petra import telemetry
 from petra.access import Identity
 from petra.assistant.retrieval import OpenDocument
-from petra.errors import BadRequest, PetraError
+from petra.errors import BadRequest, NotAllowed, PetraError
 from petra.lsp.feature import Method
 from petra.lsp.params import Document, Range
 from petra.lsp.places import Places
@@ -167,7 +168,19 @@ class Asking:
         )
         if params.text_document:
             asked = self._about(asked, params.text_document.uri, params.range)
+            await self._refuse_withheld(params.text_document.uri)
         return asked, around.open_documents
+
+    async def _refuse_withheld(self, uri: str) -> None:
+        """Raise NotAllowed for a document that `.petraignore` keeps from Petra."""
+        document = self._session.documents.get(uri)
+        path = document.path if document else None
+        if path and (reason := await self._known.withheld(self._session.identity, path)):
+            raise NotAllowed(
+                f"Petra takes no part of {PurePath(path).name}",
+                cause=f"It is left out: {reason}",
+                remedy="Ask about another document, or change .petraignore",
+            )
 
     def _about(self, asked: AskRequest, uri: str, range: Range | None) -> AskRequest:
         """The question with the document it is about: the range, or all of it around the cursor."""

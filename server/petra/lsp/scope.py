@@ -41,6 +41,9 @@ class Collections(Protocol):
     async def collections(self, caller: Identity) -> list[Collection]:
         """All of them."""
 
+    async def withheld(self, caller: Identity, path: str) -> str | None:
+        """Why a file that is open is nothing for Petra, or None."""
+
 
 async def within(session: Session, known: Collections, scope: Scope | None) -> Within:
     """Names and open documents. Without a scope, everything. An open document takes the place of its file
