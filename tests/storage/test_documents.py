@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
@@ -68,6 +70,37 @@ async def test_documents_are_listed_by_path_and_found_by_their_bytes(
         assert [d.path for d in await documents.list_in(conn, collection.id)] == ["a.md", "b.md", "b.md"]
         found = await documents.get_many(conn, [copy.id, "0" * 32, first.id, copy.id])
     assert found == {copy.id: copy, first.id: first}
+
+
+async def test_files_are_known_by_path_and_below_a_folder(db: Database, collection: Collection) -> None:
+    added = {
+        path: await add_document(db, collection, path) for path in ("a.md", "src/b.py", "src0", "srcs/c")
+    }
+    gone = await add_document(db, collection, "src/gone.py")
+    async with db.write() as conn:
+        await documents.mark_deleted(conn, [gone.id], 9)
+    async with db.read() as conn:
+        everything = await documents.known(conn, collection.id)
+        assert {path: item.id for path, item in everything.items()} == {
+            path: item.id for path, item in added.items()
+        }
+        assert list(await documents.known_at(conn, collection.id, ["src", "none", "sr"])) == ["src/b.py"]
+        assert [item.id for item in await documents.at_paths(conn, collection.id, ["a.md", "src"])] == [
+            added["a.md"].id
+        ]
+
+
+async def test_many_rows_are_changed_at_once_and_no_others(db: Database, collection: Collection) -> None:
+    first, second, third = [await add_document(db, collection, path) for path in ("a", "b", "c")]
+    changed = [
+        replace(item, digest="9" * 64, inode=7, state="failed", reason="no") for item in (first, second)
+    ]
+    async with db.write() as conn:
+        await documents.put_many(conn, changed)
+        seen = replace((await documents.known(conn, collection.id))["c"], mtime_ns=5, inode=6)
+        await documents.touch(conn, [seen])
+    async with db.read() as conn:
+        assert await documents.list_in(conn, collection.id) == [*changed, replace(third, mtime_ns=5, inode=6)]
 
 
 async def test_how_far_a_document_is(db: Database, collection: Collection) -> None:

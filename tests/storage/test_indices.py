@@ -4,15 +4,15 @@ from typing import Any
 
 from sqlalchemy import event
 
-from petra.storage import chunks, collections, conversations, documents, jobs, vectors
+from petra.storage import chunks, collections, conversations, documents, jobs, unembedded, vectors
 from petra.storage.collections import Collection
 from petra.storage.database import Database
 from petra.storage.users import User
 
 from .conftest import add_document, chunk
 
-SMALL = {"users", "branch", "ix_jobs_open", "ix_messages_streaming"}
-"""The people, one branch of messages, and the indices of only what is not finished."""
+SMALL = {"users", "collections", "branch", "ix_jobs_open", "ix_messages_streaming"}
+"""The people, their collections, one branch of messages, and the indices of only what is not finished."""
 
 
 async def test_every_query_uses_an_index(db: Database, owner: User, collection: Collection) -> None:
@@ -48,7 +48,10 @@ async def everything(db: Database, owner: User, collection: Collection) -> None:
         job = await jobs.enqueue(conn, "work", owner.id, {}, collection.id, document.id)
         await jobs.claim(conn, {"work": "extracting"})
         await jobs.progress(conn, job.id, done=1, total=2, unit="", state="embedding")
+        await jobs.open_of(conn, "work", collection.id)
         await jobs.finish(conn, job.id, "failed", "no")
+        await documents.put_many(conn, [document])
+        await documents.touch(conn, list((await documents.known(conn, collection.id)).values()))
         talk = await conversations.create(conn, owner.id)
         question = await conversations.add_message(conn, talk.id, "user", "q")
         answer = await conversations.add_message(conn, talk.id, "assistant", "", question.id, "streaming")
@@ -64,6 +67,11 @@ async def everything(db: Database, owner: User, collection: Collection) -> None:
         await documents.by_digest(conn, collection.id, "a")
         await documents.list_in(conn, collection.id)
         await documents.get_many(conn, [document.id])
+        await documents.at_paths(conn, collection.id, ["notes.md", "more.md"])
+        await documents.known_at(conn, collection.id, ["notes.md", "src"])
+        await unembedded.ids(conn, collection, "m", 9, [document.id])
+        await unembedded.size(conn, collection, "m")
+        await unembedded.in_collections(conn, "m")
         await chunks.added_since(conn, collection.id, 1)
         await chunks.deleted_since(conn, collection.id, 1)
         await chunks.alive_ids(conn, collection.id)

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -10,6 +11,7 @@ from petra.storage.collections import Collection
 from petra.storage.database import Database
 from petra.storage.job_runner import JobContext, JobHandler, JobRunner
 from petra.storage.jobs import Job
+from petra.storage.pace import Pace
 from petra.storage.users import User
 
 from .conftest import add_document
@@ -75,7 +77,8 @@ async def test_a_job_is_done_and_reports_how_far_it_is(db: Database, add: Add, r
     await step.wait()
     middle = await get(db, job.id)
     assert (middle.state, middle.done, middle.total, middle.unit) == ("embedding", 2, 4, "pages")
-    assert middle.started_at and middle.eta_s(middle.started_at + 3) == 3
+    assert middle.pace and middle.updated_at
+    assert middle.eta_s(middle.updated_at) == pytest.approx(2 / middle.pace)
     assert runner.active() == 1
     proceed.set()
     done = await runner.wait(job.id)
@@ -230,6 +233,79 @@ async def test_a_job_that_a_crash_interrupted_runs_again_but_not_for_ever(
     assert "3 times" in str((await get(db, job.id)).reason)
     assert (await get(db, unwanted.id)).state == "cancelled"
     assert (await (await run(handler)).wait(job.id)).state == "failed"
+
+
+async def test_a_job_that_keeps_what_it_does_may_be_interrupted_any_number_of_times(
+    db: Database, add: Add, run: Callable
+) -> None:
+    job = await add()
+    for _ in range(5):
+        async with db.write() as conn:
+            await jobs.claim(conn, {"work": "extracting"})
+            await jobs.progress(conn, job.id, done=1, total=9, unit="", state="embedding", kept=True)
+        async with db.write() as conn:  # what the next server does first
+            assert await jobs.requeue_interrupted(conn) == 1
+        again = await get(db, job.id)
+        assert (again.state, again.attempts, again.done, again.pace) == ("queued", 1, 0, None)
+
+
+def test_what_is_left_counts_down_at_the_pace_of_late() -> None:
+    pace = Pace(0.0)
+    assert pace.report(1.0, 0) is None
+    assert pace.report(2.0, 20) == 10
+    for second in range(3, 60):
+        late = pace.report(float(second), 20 + second)
+    assert late == pytest.approx(1)
+    assert pace.report(60.0, 1) is None, "it began anew"
+    assert pace.report(62.0, 5) == 2
+
+
+async def test_the_time_left_is_told_only_while_it_is_known(db: Database, add: Add) -> None:
+    job = replace(await add(), state="embedding", done=20, total=100, pace=8.0, updated_at=1000.0)
+    assert [job.eta_s(now) for now in (1000.0, 1004.0, 1012.0)] == [10, 6, 0]
+    assert job.eta_s(1020.0) is None, "nothing has come for a while"
+    for unknown in ({"pace": None}, {"total": None}, {"state": "ready"}):
+        assert replace(job, **unknown).eta_s(1000.0) is None
+
+
+async def test_nobodys_files_wait_for_an_embedder(db: Database, add: Add) -> None:
+    hung, began = asyncio.Event(), asyncio.Event()
+
+    async def embed(context: JobContext) -> None:
+        began.set()
+        await hung.wait()
+
+    async def work(context: JobContext) -> None:
+        pass
+
+    for _ in range(3):
+        await add("embed")
+    runner = JobRunner(db, {"embed": embed, "work": work}, concurrency=1)
+    await runner.start()
+    await began.wait()
+    job = await add()
+    runner.wake()
+    assert (await runner.wait(job.id)).state == "ready"
+    assert runner.active() == 1
+    await runner.stop()
+
+
+async def test_a_job_that_waits_says_for_what_and_keeps_no_server_up(
+    db: Database, add: Add, run: Callable
+) -> None:
+    async def patient(context: JobContext) -> None:
+        await context.wait(600, "The embedder is away.")
+
+    job = await add()
+    runner = await run(patient)
+    while not (waiting := await get(db, job.id)).payload:
+        await asyncio.sleep(0.01)
+    assert waiting.payload == {"waits_for": "The embedder is away."}
+    assert (runner.active(), waiting.eta_s(waiting.created_at)) == (0, None)
+    await cancel(db, job)
+    runner.wake()
+    async with asyncio.timeout(3):
+        assert (await runner.wait(job.id)).state == "cancelled"
 
 
 async def test_a_person_sees_their_own_jobs_newest_first(db: Database, owner: User, add: Add) -> None:

@@ -11,7 +11,17 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from petra.errors import StorageError
-from petra.storage import chunks, collections, conversations, documents, jobs, symbols, users, vectors
+from petra.storage import (
+    chunks,
+    collections,
+    conversations,
+    documents,
+    jobs,
+    symbols,
+    unembedded,
+    users,
+    vectors,
+)
 from petra.storage.database import Database
 from petra.storage.job_runner import JobContext, JobRunner
 from petra.storage.migrations import HEAD
@@ -74,6 +84,13 @@ async def test_documents_chunks_and_vectors(db: Database) -> None:
         assert await chunks.deleted_since(conn, collection.id, revision) == old
         assert len(await vectors.get_many(conn, owner.id, "minilm", [c.text_hash for c in new])) == 1203
         assert await documents.by_digest(conn, collection.id, document.digest) == document
+        assert await unembedded.ids(conn, collection, "minilm", 9) == []
+        assert await unembedded.ids(conn, collection, "other", 2, [document.id]) == ids[:2]
+        assert await unembedded.size(conn, collection, "other") == len("Grüße 🜁 0".encode()) * 3
+        assert await unembedded.in_collections(conn, "other") == [await collections.get(conn, collection.id)]
+    async with db.write() as conn:
+        await documents.put_many(conn, [document])
+        await documents.touch(conn, list((await documents.known(conn, collection.id)).values()))
     async with db.write() as conn:
         names = ["größe", "Größer", "groß", "GRÖSSE", "_grö"]
         found = [symbols.NewSymbol(name, "function", "", (1, 2)) for name in names]

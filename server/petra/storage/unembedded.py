@@ -58,8 +58,9 @@ def _missing(
 
 
 def _has_vector(owner_id: Any, model_id: str) -> ColumnElement[bool]:
-    return exists().where(
+    found = exists().where(
         vectors.c.owner_id == owner_id,
         vectors.c.model_id == model_id,
         vectors.c.text_hash == chunks.c.text_hash,
     )
+    return found.correlate(chunks, collections)
