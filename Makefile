@@ -12,8 +12,8 @@ GPU_FLAG := $(if $(filter 1,$(GPU)),--gpu)
 
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/.*' 2>/dev/null)
 
-.PHONY: help setup run dev test test-setup lint format bench-start bench-attribution bench-retrieval bench-embedding \
-	bench-engine soak-engine pins clean FORCE
+.PHONY: help setup run dev test test-setup lint format bench-start bench-attribution bench-embedding \
+	bench-engine bench-knowledge soak-engine pins clean FORCE
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -44,14 +44,14 @@ bench-start: setup ## time from starting to listening and to `initialize`; memor
 bench-attribution: setup ## precision and recall of the sources that Petra marks as supported
 	@$(BIN)/python benchmarks/attribution/run.py $(ARGS)
 
-bench-retrieval: setup ## nDCG@10 of a labelled collection (ARGS=FOLDER, in the layout of BEIR)
-	@$(BIN)/python benchmarks/retrieval/run.py $(ARGS)
-
 bench-embedding: setup ## ways to embed side by side, and how long a question waits beside documents
 	@$(BIN)/python benchmarks/embedding/run.py $(ARGS)
 
 bench-engine: setup .make/test ## the engine beside llama.cpp's own server, 20 minutes (ARGS="--quick": a few)
 	@$(BIN)/python -m benchmarks.engine.run $(ARGS)
+
+bench-knowledge: setup .make/test ## retrieval: quality, freshness, speed, memory, beside semble (ARGS="--quick", --rows …)
+	@$(BIN)/python -m benchmarks.knowledge.run $(ARGS)
 
 soak-engine: setup ## ten minutes with fifty clients that come, go, cancel and stall
 	@$(BIN)/python -m benchmarks.engine.soak $(ARGS)

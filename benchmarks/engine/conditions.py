@@ -19,15 +19,20 @@ def cores() -> int:
     return max(1, min(psutil.cpu_count(logical=False) or usable, usable))
 
 
-def describe(model: Path, threads: int) -> dict[str, object]:
-    """Machine, model and versions."""
+def machine() -> str:
+    """Processor, system and Python."""
     name = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
         name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def describe(model: Path, threads: int) -> dict[str, object]:
+    """Machine, model and versions."""
     return {
-        "machine": f"{name}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
+        "machine": machine(),
         "model": model.name,
         "threads": threads,
         "load_average": load(),
