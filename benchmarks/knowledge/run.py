@@ -4,7 +4,7 @@
     make bench-knowledge ARGS="--quick"              one repetition, smaller folders
     make bench-knowledge ARGS="--rows texts,edits"   only these rows (--help names them)
 
-The labelled sets are looked for in `--data`; semble's repositories are fetched into `--repositories`, once, and
+The labelled sets are looked for in `--data`; semble's repositories are fetched into `--repositories`, once;
 what is embedded stays in `--keep`. Timings never fail a run; what cannot be measured ends it.
 """
 
