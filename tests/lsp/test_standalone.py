@@ -1,0 +1,65 @@
+"""`petra lsp --standalone`: the server in the editor's own process tree."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from petra import rendezvous
+from tests.lsp.door import Client
+from tests.serving import environment
+
+
+@asynccontextmanager
+async def standalone(data_dir: Path) -> AsyncIterator[tuple[Client, asyncio.subprocess.Process]]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "petra", "lsp", "--standalone", "--data-dir", str(data_dir)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(
+            MODELS_DIR=str(data_dir / "none"), MODEL_PATH="unix:none", EMBEDDING_MODEL="unix:none"
+        ),
+    )
+    assert process.stdin and process.stdout
+    try:
+        yield Client(process.stdout, process.stdin), process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def test_it_serves_its_editor_and_ends_with_it(tmp_path: Path) -> None:
+    async with standalone(tmp_path) as (editor, process):
+        assert (await editor.initialize())["serverInfo"]["name"] == "petra"
+        # Nobody else finds it: it has the lock, and says nowhere where it listens.
+        assert await asyncio.to_thread(rendezvous.is_locked, tmp_path)
+        assert await asyncio.to_thread(rendezvous.read, tmp_path) is None
+        async with standalone(tmp_path) as (second, refused):
+            shown = await second.receive()
+            assert shown and "already running" in shown["params"]["message"]
+            assert await second.receive() is None
+            assert await refused.wait() == 1
+        editor.request(1, "shutdown")
+        assert (await editor.reply(1))["result"] is None
+        editor.notify("exit")
+        assert await editor.receive() is None
+        assert await process.wait() == 0
+    assert not await asyncio.to_thread(rendezvous.is_locked, tmp_path)
+
+
+async def test_it_leaves_when_the_editor_is_gone_or_asks_it_to(tmp_path: Path) -> None:
+    async with standalone(tmp_path) as (editor, process):
+        await editor.initialize()
+        editor.writer.close()
+        assert await process.wait() == 1
+    async with standalone(tmp_path) as (editor, process):
+        await editor.initialize()
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() != 0
+    assert not await asyncio.to_thread(rendezvous.is_locked, tmp_path)
