@@ -24,10 +24,9 @@ MOST_ASKED = 64
 """Terms of a query that are looked up."""
 
 _STOP_WORDS = (
-    "a about all also am an and any are as at be been but by can could did do does doing for from had has"
-    " have having how i if in into is it its itself just let me my of on or our please s shall should show so"
-    " some such t tell than that the their them then there these they this those to use used using was way we"
-    " were what when where which while who whom whose why will with would you your"
+    "a an and are as at be been but by can could did do does doing for from had has have having how i in is"
+    " it its me my of on or our please s shall should so such t that the their them then there these they"
+    " this those to was way we were what when where which who whom whose why will with would you your"
 )
 _KEPT = 200_000
 # Letters that Unicode calls marks (vowel signs of India and others) are no \w in Python.

@@ -15,6 +15,7 @@ import tantivy
 
 from petra.knowledge import terms
 from petra.knowledge.index.entry import Entry, Scored, best
+from petra.knowledge.syntax import languages
 
 WRITER_MEMORY = 16_000_000
 FORMAT = 2
@@ -49,7 +50,7 @@ class Lexical:
             document = tantivy.Document()
             document.add_integer("chunk", entry.chunk_id)
             document.add_text("document", entry.document_id)
-            document.add_text(_BODY, terms.indexed(entry.text))
+            document.add_text(_BODY, body_terms(entry))
             document.add_text("path", path_terms(entry.path))
             writer.add_document(document)
         writer.commit()
@@ -93,6 +94,13 @@ class Lexical:
             for field in (_BODY, "path")
         ]
         return tantivy.Query.boolean_query(found) if found else None
+
+
+def body_terms(entry: Entry) -> str:
+    """The terms of a chunk and, of source text, the name of its language: who asks how to do something in
+    Python gets nothing out of the few places that say so, where all are in Python."""
+    language = languages.of(entry.path, "")
+    return terms.indexed(f"{entry.text} {language}" if language else entry.text)
 
 
 def path_terms(path: str) -> str:
