@@ -23,7 +23,7 @@ CONTEXT = 512
 
 
 def is_static(path: Path) -> bool:
-    """Whether a model's folder is that of a static embedder."""
+    """Whether a model's folder is that of a static embedder. Blocking."""
     return _parts(path) is not None
 
 
@@ -65,12 +65,21 @@ class StaticModel:
 
     def encode(self, rows: Sequence[Sequence[int]]) -> Vectors:
         """Vectors of length 1 of what `read` gave, float32 (n, d). A text without any token is all zeros."""
-        vectors = np.zeros((len(rows), self.dimension), np.float32)
+        return unit(self.totals(rows))
+
+    def totals(self, rows: Sequence[Sequence[int]]) -> Vectors:
+        """The sums of the tokens' vectors: of length 1, they are the texts' vectors."""
+        sums = np.zeros((len(rows), self.dimension), np.float32)
         for number, ids in enumerate(rows):
             if ids:
-                vectors[number] = self._vectors[ids].mean(axis=0, dtype=np.float32)
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        return vectors
+                sums[number] = self._vectors[ids].sum(axis=0, dtype=np.float32)
+        return sums
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Each row brought to length 1, in place; what is zero stays so."""
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return vectors
 
 
 def _parts(path: Path) -> Path | None:
