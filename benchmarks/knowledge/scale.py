@@ -20,7 +20,7 @@ from benchmarks.knowledge.served import serve
 from benchmarks.knowledge.setting import Setting
 from benchmarks.start import processes
 from petra.app import Petra
-from petra.knowledge.index.indexes import to_stored
+from petra.knowledge.index.stored import to_stored
 from petra.research import corpus
 from petra.settings import Settings
 from petra.storage import chunks, collections, documents, vectors

@@ -71,6 +71,10 @@ async def answers(indexes: Indexes, collection_id: str) -> list[list[tuple[int, 
     return [[(id, round(score, 3)) for id, score in (*some.dense, *some.lexical)] for some in found]
 
 
+def generations(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name[0].isdigit()]
+
+
 def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10
@@ -96,9 +100,9 @@ async def test_every_damaged_file_is_found_and_healed(
     await indexes.refresh(collection_id, settle=True)
     expected = await answers(indexes, collection_id)
     await indexes.close()
-    generation = root / collection_id / "1"
+    [generation] = generations(root / collection_id)
     parts = sorted({path.suffix or path.name for path in generation.rglob("*") if path.is_file()})
-    assert {".faiss", ".npy", ".json", ".idx", ".term", ".fast", ".store"} <= set(parts)
+    assert {".vectors", ".npz", ".json", ".idx", ".term", ".fast", ".store"} <= set(parts)
     for part in parts:
         if part == ".lock":
             continue
@@ -108,6 +112,7 @@ async def test_every_damaged_file_is_found_and_healed(
         assert await answers(indexes, collection_id) == expected, part
         await indexes.refresh(collection_id, settle=True)
         await indexes.close()
+        [generation] = generations(root / collection_id)
         assert (generation / "manifest.json").is_file()
 
 

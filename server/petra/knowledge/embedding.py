@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 
 from petra.errors import ModelUnavailable
 from petra.inference.client import ModelEndpoint
-from petra.knowledge.index.indexes import to_stored
+from petra.knowledge.index.stored import to_stored
 from petra.storage import vectors
 from petra.storage.database import Database
 from petra.storage.rows import batches

@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from petra.storage.rows import BATCH, batches
 from petra.storage.tables import chunks, documents
 
 Span = tuple[int, int]
+
+MIXED_BELOW, MIXED_BY, MIXED_INTO = 2**31, 2_654_435_761, 4_294_967_291
+"""What `fingerprint` sums of each id: `id % MIXED_BELOW * MIXED_BY % MIXED_INTO`, within 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +96,31 @@ async def delete(conn: AsyncConnection, document_ids: Sequence[str], revision: i
         )
 
 
-async def added_since(conn: AsyncConnection, collection_id: str, revision: int) -> list[Chunk]:
-    """Chunks that are alive and newer than `revision`, oldest first (0 gives all).
+async def added_since(
+    conn: AsyncConnection,
+    collection_id: str,
+    revision: int,
+    *,
+    after: int | None = None,
+    until: int | None = None,
+    limit: int | None = None,
+) -> list[Chunk]:
+    """Chunks that are alive and newer than `revision`, oldest first (0 gives all); up to the revision
+    `until`, and at most `limit`. `after` goes on behind this chunk of `revision`.
 
     Together with `deleted_since`, in one `Database.read()`, it brings a cache from any revision to the
     one that the collection has in that read.
     """
-    query = (
-        select(chunks)
-        .where(
-            chunks.c.collection_id == collection_id,
-            chunks.c.deleted_revision.is_(None),
-            chunks.c.revision > revision,
-        )
-        .order_by(chunks.c.revision, chunks.c.id)
-    )
+    query = select(chunks).where(chunks.c.collection_id == collection_id, chunks.c.deleted_revision.is_(None))
+    if after is None:
+        query = query.where(chunks.c.revision > revision)
+    else:
+        query = query.where(tuple_(chunks.c.revision, chunks.c.id) > tuple_(revision, after))
+    if until is not None:
+        query = query.where(chunks.c.revision <= until)
     found: list[Chunk] = []
     # In portions: turning 100,000 rows into objects at once would hold the event loop.
-    async with conn.stream(query) as rows:
+    async with conn.stream(query.order_by(chunks.c.revision, chunks.c.id).limit(limit)) as rows:
         async for some in rows.mappings().partitions(BATCH):
             found += [_chunk(row) for row in some]
     return found
@@ -130,6 +140,16 @@ async def alive_ids(conn: AsyncConnection, collection_id: str) -> list[int]:
         chunks.c.collection_id == collection_id, chunks.c.deleted_revision.is_(None)
     )
     return await _ids(conn, query.order_by(chunks.c.id))
+
+
+async def fingerprint(conn: AsyncConnection, collection_id: str) -> tuple[int, int]:
+    """How many chunks of a collection are alive, and the sum of their ids, mixed: equal for
+    equal sets, and practically never for others. Read from the database's indexes alone, without a row."""
+    mixed = func.sum(chunks.c.id % MIXED_BELOW * MIXED_BY % MIXED_INTO)
+    query = select(func.count(chunks.c.id), mixed).where(chunks.c.collection_id == collection_id)
+    all_of = (await conn.execute(query)).one()
+    gone = (await conn.execute(query.where(chunks.c.deleted_revision.is_not(None)))).one()
+    return int(all_of[0] - gone[0]), int(all_of[1] or 0) - int(gone[1] or 0)
 
 
 async def of_document(

@@ -1,129 +1,256 @@
-"""The vectors of one collection's chunks: an immutable Faiss index with the chunk of each row, and a
-small head beside it. Blocking: for threads."""
+"""One space of vectors: immutable segments and a small head in memory. Blocking: for threads.
+
+Large collections are several segments, each searched by one thread.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cache
 
-import faiss
 import numpy as np
 
+from petra.knowledge.index.engine import Half, Ints, Mask, products
 from petra.knowledge.index.entry import Entry, Scored, Vector, best
+from petra.knowledge.index.segment import NAME, Hits, Names, Segment
 
-Rows = np.ndarray[Any, Any]
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
-ROW = np.dtype([("chunk", "<i8"), ("document", "S32")])
+MANY = 32_768
+"""Rows from which on it pays to ask the segments side by side."""
 
 
 @dataclass(frozen=True)
-class Dense:
-    """One moment of a collection's vectors. Rows are in the order of the Faiss index, the head after it;
-    both ascend by chunk id. `gone` marks rows of the Faiss index whose chunk was deleted."""
+class Sizes:
+    """Rows of the largest segment and of the largest head, and from how many vectors on a search looks at
+    some clusters only. A fixed number of threads shares the segments, so a segment is a shard."""
 
-    index: Any
-    rows: Rows
-    gone: Mask
-    head: Vector
-    head_rows: Rows
+    segment: int = 65_536
+    head: int = 2_048
+    clustered: int = 125_000
 
-    @classmethod
-    def empty(cls) -> Dense:
-        """No vectors."""
-        none = np.zeros(0, ROW)
-        return cls(None, none, np.zeros(0, np.bool_), np.zeros((0, 0), np.float32), none)
 
-    def chunk_ids(self) -> list[int]:
-        """The chunks that it has a vector of."""
-        ids: list[int] = [*self.rows["chunk"][~self.gone].tolist(), *self.head_rows["chunk"].tolist()]
-        return ids
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A segment, and which of its rows have `gone` (None while there are none)."""
+
+    segment: Segment
+    gone: Mask | None = None
+
+    def __len__(self) -> int:
+        dead = 0 if self.gone is None else int(np.count_nonzero(self.gone))
+        return len(self.segment) - dead
 
     @property
-    def changes(self) -> int:
-        """How much of it is not in the immutable part as it should be."""
-        return int(self.gone.sum()) + len(self.head_rows)
+    def alive(self) -> Mask:
+        """Its rows that have not gone."""
+        return np.ones(len(self.segment), np.bool_) if self.gone is None else ~self.gone
+
+    def without(self, ids: Ints) -> Part:
+        """This with these chunks gone."""
+        rows = self.segment.find(ids)
+        if not len(rows):
+            return self
+        gone = np.zeros(len(self.segment), np.bool_) if self.gone is None else self.gone.copy()
+        gone[rows] = True
+        return replace(self, gone=gone)
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """One moment of a collection's vectors. The head's rows ascend by chunk."""
+
+    parts: tuple[Part, ...]
+    head: Half
+    head_chunks: Ints
+    head_documents: Names
+    sizes: Sizes = field(default_factory=Sizes)
+
+    @classmethod
+    def empty(cls, sizes: Sizes | None = None) -> Dense:
+        """No vectors."""
+        none = np.zeros((0, 0), np.float16)
+        return cls((), none, np.zeros(0, np.int64), np.zeros(0, NAME), sizes or Sizes())
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.parts) + len(self.head_chunks)
+
+    def chunk_ids(self) -> Ints:
+        """The chunks that it has a vector of, ascending."""
+        alive = [part.segment.chunks[part.alive] for part in self.parts]
+        return np.sort(np.concatenate([*alive, self.head_chunks]))
+
+    @property
+    def unsettled(self) -> int:
+        """How much of it is not on disk as it should be."""
+        return len(self.head_chunks) + sum(
+            len(part.segment) - len(part) if part.segment.name else len(part) for part in self.parts
+        )
+
+    def with_parts(self, parts: tuple[Part, ...]) -> Dense:
+        """Those parts and no head."""
+        return replace(Dense.empty(self.sizes), parts=parts)
 
     def changed(self, added: Sequence[Entry], removed: Collection[int]) -> Dense:
         """This with other chunks. Those without a vector are left out, those it has are kept."""
         gone = np.fromiter(removed, np.int64, len(removed))
-        keep = ~np.isin(self.head_rows["chunk"], gone)
-        head, head_rows = self.head[keep], self.head_rows[keep]
-        marked = self.gone | np.isin(self.rows["chunk"], gone)
-        known = {*self.rows["chunk"][~marked].tolist(), *head_rows["chunk"].tolist()}
-        new = sorted(
-            ((e.chunk_id, e.document_id, e.vector) for e in added if e.vector is not None),
-            key=lambda item: item[0],
-        )
-        new = [item for item in new if item[0] not in known]
-        if new:
-            new_rows = np.array([(id, document.encode()) for id, document, _ in new], ROW)
-            vectors = np.stack([vector for _, _, vector in new]).astype(np.float32)
-            head = np.concatenate([head, vectors]) if len(head) else vectors
-            head_rows = np.concatenate([head_rows, new_rows])
-            order = np.argsort(head_rows["chunk"], kind="stable")
-            head, head_rows = head[order], head_rows[order]
-        return replace(self, gone=marked, head=head, head_rows=head_rows)
+        new = [entry for entry in added if entry.vector is not None]
+        chunks = np.array([entry.chunk_id for entry in new], np.int64)
+        documents = np.array([entry.document_id.encode() for entry in new], NAME)
+        rows = np.array([entry.vector for entry in new], np.float16)
+        return self.without(gone).including(chunks, documents, rows)
 
-    def settled(self) -> Dense:
-        """This with an empty head and nothing gone."""
-        parts = [self.head]
-        if self.index is not None and not self.gone.all():
-            parts.insert(0, self.index.reconstruct_n(0, len(self.rows))[~self.gone])
-        vectors = np.concatenate([part for part in parts if len(part)] or [self.head])
-        rows = np.concatenate([self.rows[~self.gone], self.head_rows])
-        order = np.argsort(rows["chunk"], kind="stable")
-        empty = Dense.empty()
-        if not len(rows):
-            return empty
-        index = faiss.IndexScalarQuantizer(
-            vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    def including(self, chunks: Ints, documents: Names, rows: Half) -> Dense:
+        """This with more chunks, of which those that it has are kept as they are."""
+        new = ~np.isin(chunks, self._known(chunks))
+        if not new.any():
+            return self
+        chunks, documents, rows = chunks[new], documents[new], rows[new]
+        chunks, first = np.unique(np.concatenate([self.head_chunks, chunks]), return_index=True)
+        documents = np.concatenate([self.head_documents, documents])[first]
+        rows = (np.concatenate([self.head, rows]) if len(self.head) else rows)[first]
+        made = replace(self, head=rows, head_chunks=chunks, head_documents=documents)
+        return made._folded() if len(chunks) > self.sizes.head else made
+
+    def without(self, gone: Ints) -> Dense:
+        """This without these chunks."""
+        if not len(gone):
+            return self
+        keep = ~np.isin(self.head_chunks, gone)
+        parts = (_tight(part.without(gone)) for part in self.parts)
+        return replace(
+            self,
+            parts=tuple(part for part in parts if len(part)),
+            head=self.head[keep],
+            head_chunks=self.head_chunks[keep],
+            head_documents=self.head_documents[keep],
         )
-        index.add(np.ascontiguousarray(vectors[order]))
-        return replace(empty, index=index, rows=rows[order], gone=np.zeros(len(rows), np.bool_))
 
     def search(self, vector: Vector, limit: int, documents: Collection[str] | None = None) -> Scored:
         """The chunks nearest to `vector` by inner product; within `documents` when given."""
-        wanted = None if documents is None else np.array([name.encode() for name in documents], "S32")
-        return best(self._in_index(vector, limit, wanted) + self._in_head(vector, limit, wanted), limit)
+        wanted = None if documents is None else np.array([name.encode() for name in documents], NAME)
+
+        def ask(part: Part) -> Hits:
+            return part.segment.search(vector, limit, part.gone, wanted)
+
+        if len(self.parts) > 1 and len(self) > MANY:
+            found = list(_pool().map(ask, self.parts))
+        else:
+            found = [ask(part) for part in self.parts]
+        return _scored(Hits.together([*found, self._in_head(vector, wanted)]).best(limit))
 
     def scores(self, vector: Vector, chunk_ids: Collection[int]) -> Scored:
         """The similarity of these chunks, where they have a vector."""
         ids = np.fromiter(chunk_ids, np.int64, len(chunk_ids))
-        found: Scored = []
-        for rows, alive, at in (
-            (self.rows, ~self.gone, lambda row: self.index.reconstruct(int(row))),
-            (self.head_rows, np.ones(len(self.head_rows), np.bool_), lambda row: self.head[row]),
-        ):
-            places = np.searchsorted(rows["chunk"], ids)
-            for id, place in zip(ids.tolist(), places.tolist(), strict=True):
-                if place < len(rows) and rows["chunk"][place] == id and alive[place]:
-                    found.append((id, float(at(place) @ vector)))
-        return found
+        found = []
+        for part in self.parts:
+            rows = part.segment.find(ids)
+            rows = rows if part.gone is None else rows[~part.gone[rows]]
+            found.append(Hits(part.segment.chunks[rows], products(part.segment.codes[rows], vector)))
+        rows = np.flatnonzero(np.isin(self.head_chunks, ids))
+        if len(rows):
+            found.append(Hits(self.head_chunks[rows], products(self.head[rows], vector)))
+        return _scored(Hits.together(found))
 
-    def _in_index(self, vector: Vector, limit: int, wanted: Any) -> Scored:
-        alive = ~self.gone if wanted is None else ~self.gone & np.isin(self.rows["document"], wanted)
-        count = min(limit, int(alive.sum()))
-        if not count:
-            return []
-        bits = np.packbits(alive, bitorder="little")
-        parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))  # type: ignore[call-arg,arg-type]
-        # The number of threads belongs to the thread that asks; a team for one query only spins.
-        faiss.omp_set_num_threads(1)
-        scores, places = self.index.search(vector[np.newaxis], count, params=parameters)
-        return [
-            (int(self.rows["chunk"][place]), float(score))
-            for score, place in zip(scores[0], places[0], strict=True)
-            if place >= 0
-        ]
+    def compacted(self, breathe: Callable[[], None]) -> Dense:
+        """This with an empty head, hardly anything gone and few segments. Large ones that are mostly alive
+        stay as they are, so that a change of a large collection costs as much as one of a small."""
+        large = len(self) > self.sizes.clustered
+        stay = [part for part in self.parts if self._stays(part, large)]
+        rest = [part for part in self.parts if part not in stay]
+        if len(rest) == 1 and rest[0].gone is None and not len(self.head_chunks) and not large:
+            return self
+        made = []
+        for segment in _cut(rest, self.head, self.head_chunks, self.head_documents, self.sizes.segment):
+            breathe()
+            clusters = large and len(segment) > self.sizes.segment // 2
+            made.append(Part(segment.by_cluster(breathe) if clusters else segment))
+        return self.with_parts((*stay, *made))
 
-    def _in_head(self, vector: Vector, limit: int, wanted: Any) -> Scored:
-        if not len(self.head_rows):
-            return []
-        scores = self.head @ vector
-        chosen = np.arange(len(scores))
+    def in_parts(self, before: Dense, settled: Dense) -> Dense:
+        """This with the parts of `settled`, which holds what `before` held, an earlier moment of this; what
+        has changed since then is kept."""
+        alive, covered = self.chunk_ids(), settled.chunk_ids()
+        old = {id(part.segment) for part in before.parts}
+        parts = [Part(part.segment, _none(~np.isin(part.segment.chunks, alive))) for part in settled.parts]
+        parts += [part.without(covered) for part in self.parts if id(part.segment) not in old]
+        keep = ~np.isin(self.head_chunks, covered)
+        return replace(
+            self,
+            parts=tuple(part for part in parts if len(part)),
+            head=self.head[keep],
+            head_chunks=self.head_chunks[keep],
+            head_documents=self.head_documents[keep],
+        )
+
+    def _stays(self, part: Part, large: bool) -> bool:
+        whole = len(part) * 5 >= len(part.segment) * 4
+        return len(part) > self.sizes.segment // 2 and whole and (part.segment.clusters is not None) == large
+
+    def _known(self, chunks: Ints) -> Ints:
+        """Those of `chunks` that are in it."""
+        found = [self.head_chunks[np.isin(self.head_chunks, chunks)]]
+        for part in self.parts:
+            rows = part.segment.find(chunks)
+            found.append(part.segment.chunks[rows if part.gone is None else rows[~part.gone[rows]]])
+        return np.concatenate(found)
+
+    def _folded(self) -> Dense:
+        """This with the head as a segment in memory, together with smaller ones: each is at least twice as
+        large as the next, so that there are few and each row is copied a few times."""
+        parts, count = list(self.parts), len(self.head_chunks)
+        rest: list[Part] = []
+        while parts and not parts[-1].segment.name and len(parts[-1]) <= 2 * count:
+            if count + len(parts[-1]) > self.sizes.segment:
+                break
+            rest.append(parts.pop())
+            count += len(rest[-1])
+        made = _cut(rest, self.head, self.head_chunks, self.head_documents, self.sizes.segment)
+        return self.with_parts((*parts, *(Part(segment) for segment in made)))
+
+    def _in_head(self, vector: Vector, wanted: Names | None) -> Hits:
+        rows = np.arange(len(self.head_chunks))
         if wanted is not None:
-            chosen = np.flatnonzero(np.isin(self.head_rows["document"], wanted))
-        if len(chosen) > limit:
-            chosen = chosen[np.argpartition(-scores[chosen], limit - 1)[:limit]]
-        return [(int(self.head_rows["chunk"][at]), float(scores[at])) for at in chosen]
+            rows = np.flatnonzero(np.isin(self.head_documents, wanted))
+        if not len(rows):
+            return Hits(np.zeros(0, np.int64), np.zeros(0, np.float32))
+        return Hits(self.head_chunks[rows], products(self.head[rows], vector))
+
+
+def _cut(parts: Iterable[Part], head: Half, chunks: Ints, documents: Names, most: int) -> list[Segment]:
+    """What is alive in `parts`, and a head, as segments of at most `most` rows, alike in size."""
+    parts = list(parts)
+    chunks = np.concatenate([*(part.segment.chunks[part.alive] for part in parts), chunks])
+    if not len(chunks):
+        return []
+    documents = np.concatenate([*(part.segment.documents()[part.alive] for part in parts), documents])
+    rows = [part.segment.codes[part.alive] for part in parts] + ([head] if len(head) else [])
+    order = np.argsort(chunks, kind="stable")
+    codes = np.concatenate(rows)
+    return [
+        Segment.of(codes[some], chunks[some], documents[some])
+        for some in np.array_split(order, -(-len(order) // most))
+    ]
+
+
+def _tight(part: Part) -> Part:
+    """One in memory is copied when most of it has gone."""
+    if part.segment.name or len(part) * 2 >= len(part.segment):
+        return part
+    none = Dense.empty()
+    made = _cut([part], none.head, none.head_chunks, none.head_documents, len(part.segment))
+    return Part(made[0]) if made else part
+
+
+def _none(gone: Mask) -> Mask | None:
+    return gone if gone.any() else None
+
+
+def _scored(hits: Hits) -> Scored:
+    return best(list(zip(hits.chunks.tolist(), hits.scores.tolist(), strict=True)))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), "petra-vectors")

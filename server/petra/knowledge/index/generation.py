@@ -1,92 +1,122 @@
 """Generations: one immutable folder per settled revision of a collection, `<root>/<collection>/<revision>/`.
 
 Written to a temporary folder, synced, renamed. Read only after the checksum of every file was found
-right: a flipped byte makes Faiss answer wrongly without a word. Blocking: for threads.
+right: a flipped byte makes a search answer wrongly without a word. What did not change since the last
+generation is linked, not written again. Blocking: for threads.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 
-from petra.knowledge.index.dense import Dense
+from petra.knowledge.index import files
+from petra.knowledge.index.dense import Dense, Part, Sizes
+from petra.knowledge.index.missing import Missing
 from petra.platform import sync_folder
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
-VECTORS = "vectors.faiss"
-ROWS = "rows.npy"
+STATE = "state.npz"
 LEXICAL = "lexical"
+MUTABLE = ("meta.json", ".managed.json")
+"""The files that tantivy replaces under the same name; all others of it never change."""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """What was read: `missing` maps the chunks without a vector to the hash of their text."""
+    """What was read or written. `sums` are the checksums of its files, by name."""
 
+    path: Path
     watermark: int
     dense: Dense
-    missing: dict[int, str]
-    lexical: Path
+    missing: Missing
+    sums: Mapping[str, str]
+
+    @property
+    def lexical(self) -> Path:
+        """The folder of its words."""
+        return self.path / LEXICAL
 
 
-def write(
-    folder: Path, *, watermark: int, model_id: str, dense: Dense, missing: Mapping[int, str], lexical: Path
-) -> Path:
-    """Make the generation `watermark` of a collection's `folder` and remove all others.
+@dataclass(frozen=True)
+class Draft:
+    """A generation to be written: the folder with its words, already linked, and the moment they are of."""
 
-    `dense` is settled. The files of the folder `lexical` are linked, not copied: tantivy never changes
-    one. Raises OSError, and has then left the older generations in place.
-    """
+    temporary: Path
+    watermark: int
+    model_id: str
+    dense: Dense
+    missing: Missing
+
+
+def begin(folder: Path, lexical: Path) -> Path:
+    """A temporary folder with the files of `lexical` as they are now. Quick. Raises OSError."""
     temporary = folder / f".{uuid.uuid4().hex}"
     try:
         (temporary / LEXICAL).mkdir(parents=True)
         for path in _segment_files(lexical):
             _link(path, temporary / LEXICAL / path.name)
-        if dense.index is not None:
-            (temporary / VECTORS).write_bytes(faiss.serialize_index(dense.index).tobytes())
-        rows = io.BytesIO()
-        np.save(rows, dense.rows, allow_pickle=False)
-        (temporary / ROWS).write_bytes(rows.getvalue())
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return temporary
+
+
+def write(draft: Draft, before: Generation | None, breathe: Callable[[], None]) -> Generation:
+    """Make the draft, whose vectors are compacted, the newest generation, and remove all others.
+
+    Raises OSError, and has then left the older generations in place.
+    """
+    temporary, folder = draft.temporary, draft.temporary.parent
+    try:
+        known = dict(before.sums) if before else {}
+        names = [_write_part(part, temporary, before, breathe) for part in draft.dense.parts]
+        files.save(temporary / STATE, missing=draft.missing.rows, **_gone(names, draft.dense))
+        sums = {name: _sum(temporary / name, name, known, breathe) for name in _files(temporary)}
         manifest = {
             "format": FORMAT,
-            "model": model_id,
-            "watermark": watermark,
-            "missing": {str(id): text_hash for id, text_hash in missing.items()},
-            "files": {name: _sha256((temporary / name).read_bytes()) for name in _files(temporary)},
+            "model": draft.model_id,
+            "watermark": draft.watermark,
+            "segments": names,
+            "files": sums,
         }
         text = json.dumps(manifest)
-        (temporary / MANIFEST).write_text(json.dumps({"sha256": _sha256(text.encode()), "manifest": text}))
-        for name in (*_files(temporary), MANIFEST):
+        sealed = json.dumps({"sha256": files.sum_of(text.encode()), "manifest": text})
+        (temporary / MANIFEST).write_text(sealed)
+        for name in (*(name for name in sums if name not in known), MANIFEST):
             _sync(temporary / name)
         sync_folder(temporary / LEXICAL)
         sync_folder(temporary)
-        target = folder / str(watermark)
-        shutil.rmtree(target, ignore_errors=True)
+        target = _free(folder, draft.watermark)
         temporary.rename(target)
         sync_folder(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     remove_others(folder, keep=target)
-    return target
+    parts = tuple(
+        Part(part.segment if part.segment.name else files.read(target, name), part.gone)
+        for name, part in zip(names, draft.dense.parts, strict=True)
+    )
+    dense = Dense.empty(draft.dense.sizes).with_parts(parts)
+    return Generation(target, draft.watermark, dense, draft.missing, sums)
 
 
-def read(folder: Path, model_id: str) -> Generation | None:
+def read(folder: Path, model_id: str, sizes: Sizes) -> Generation | None:
     """The newest generation of a collection that is whole and was made with this model, or None."""
-    for path in sorted(_generations(folder), key=lambda path: int(path.name), reverse=True):
+    for path in sorted(_generations(folder), key=_age, reverse=True):
         try:
-            generation = _read(path, model_id)
+            generation = _read(path, model_id, sizes)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             continue
         if generation:
@@ -97,7 +127,7 @@ def read(folder: Path, model_id: str) -> Generation | None:
 def remove_others(folder: Path, keep: Path | None) -> None:
     """Remove what is no longer needed; what cannot be removed now is tried again after the next one."""
     for path in folder.iterdir():
-        if path != keep and (path.name.startswith(".") or path.name.isdigit()):
+        if path != keep and (path.name.startswith(".") or path in _generations(folder)):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -109,37 +139,73 @@ def copy_lexical(generation: Generation | None, target: Path) -> None:
         _link(path, target / path.name)
 
 
-def _read(path: Path, model_id: str) -> Generation | None:
+def _write_part(part: Part, temporary: Path, before: Generation | None, breathe: Callable[[], None]) -> str:
+    """Put the files of a part's segment into the folder, and return its name."""
+    segment = part.segment
+    if segment.name and before:
+        for name in files.of(segment.name):
+            _link(before.path / name, temporary / name)
+        return segment.name
+    name = uuid.uuid4().hex
+    files.write(temporary, name, segment, breathe)
+    return name
+
+
+def _gone(names: list[str], dense: Dense) -> dict[str, Any]:
+    return {
+        f"gone-{name}": np.packbits(part.gone)
+        for name, part in zip(names, dense.parts, strict=True)
+        if part.gone is not None
+    }
+
+
+def _sum(path: Path, name: str, known: Mapping[str, str], breathe: Callable[[], None]) -> str:
+    """The checksum of a file; of one that was in the last generation it is known."""
+    if name in known and name != STATE and path.name not in MUTABLE:
+        return known[name]
+    breathe()
+    return files.sum_of_file(path)
+
+
+def _read(path: Path, model_id: str, sizes: Sizes) -> Generation | None:
     sealed = json.loads((path / MANIFEST).read_bytes())
-    if _sha256(sealed["manifest"].encode()) != sealed["sha256"]:
+    if files.sum_of(sealed["manifest"].encode()) != sealed["sha256"]:
         return None
     manifest: dict[str, Any] = json.loads(sealed["manifest"])
     if manifest["format"] != FORMAT or manifest["model"] != model_id:
         return None
-    expected: dict[str, str] = manifest["files"]
-    if set(_files(path)) != set(expected):
+    sums: dict[str, str] = manifest["files"]
+    if set(_files(path)) != set(sums):
         return None
-    # What is loaded are the very bytes that were checked.
-    content: dict[str, bytes] = {}
-    for name, checksum in expected.items():
-        data = (path / name).read_bytes()
-        if _sha256(data) != checksum:
-            return None
-        if name in (VECTORS, ROWS):
-            content[name] = data
-    rows = np.load(io.BytesIO(content[ROWS]), allow_pickle=False)
-    dense = Dense.empty()
-    if len(rows):
-        index = faiss.deserialize_index(np.frombuffer(content[VECTORS], np.uint8))
-        if index.ntotal != len(rows):
-            return None
-        dense = Dense(index, rows, np.zeros(len(rows), np.bool_), dense.head, dense.head_rows)
-    missing = {int(id): str(text_hash) for id, text_hash in manifest["missing"].items()}
-    return Generation(int(manifest["watermark"]), dense, missing, path / LEXICAL)
+    if files.sums_of_files([path / name for name in sums]) != list(sums.values()):
+        return None
+    state = np.load(io.BytesIO((path / STATE).read_bytes()), allow_pickle=False)
+    parts = []
+    for name in manifest["segments"]:
+        segment = files.read(path, name)
+        gone = state.get(f"gone-{name}")
+        mask = None if gone is None else np.unpackbits(gone, count=len(segment)).astype(np.bool_)
+        parts.append(Part(segment, mask))
+    dense = Dense.empty(sizes).with_parts(tuple(parts))
+    return Generation(path, int(manifest["watermark"]), dense, Missing(state["missing"]), sums)
 
 
 def _generations(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+    """The folders that are named by a revision, or by one and how often it was settled again."""
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if all(part.isdigit() for part in path.name.split("."))]
+
+
+def _age(path: Path) -> list[int]:
+    return [int(part) for part in path.name.split(".")]
+
+
+def _free(folder: Path, watermark: int) -> Path:
+    """A name for the generation, after all that are there: late vectors do not raise the revision."""
+    taken = [_age(path)[1:] for path in _generations(folder) if _age(path)[0] == watermark]
+    times = max((more[0] if more else 0 for more in taken), default=-1) + 1
+    return folder / (f"{watermark}.{times}" if times else str(watermark))
 
 
 def _files(folder: Path) -> list[str]:
@@ -167,7 +233,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -3,64 +3,66 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, TypeVar
 
-import numpy as np
-
-from petra.errors import NotFound
-from petra.knowledge.blocks import embedded_text
+from petra.errors import NotFound, PetraError
 from petra.knowledge.index.collection import CollectionIndex
-from petra.knowledge.index.entry import Candidates, Entry, Vector
-from petra.storage import chunks, collections, documents, vectors
-from petra.storage.chunks import Chunk
+from petra.knowledge.index.entry import Candidates, Vector
+from petra.knowledge.index.follow import PORTION, Follower, Static
+from petra.knowledge.index.stored import Similarity, as_compared
+from petra.storage import collections
 from petra.storage.database import Database
 from petra.storage.rows import batches
 from petra.telemetry import logger
 
 log = logger("petra.knowledge.index")
 
-STORED = np.dtype("<f2")
-PORTION = 500
-"""Chunks that get a static vector in one go."""
+T = TypeVar("T")
 
-Static = Callable[[Sequence[str]], Vector]
-"""Texts to float32 (n, d), of length 1."""
+WAIT = 0.25
+"""Seconds that writing an index waits for the searches under way, between two pieces of work."""
 
 
 class Indexes:
     """The indexes below `root`, for the vectors of one model. Nothing here is the truth: delete the
-    folder, and the next search brings it back from the rows. `similarity` is how vectors are compared:
-    "cosine" brings them to length 1, "dot" takes them as the model gives them. `static` makes vectors of
-    another space at once, in a thread, for chunks that are not embedded yet: they are held in memory and
-    go when the chunk's own vector comes."""
+    folder, and the next search brings it back from the rows. `static` makes vectors of another space at
+    once, in a thread, for chunks that are not embedded yet: they are held in memory and go when the
+    chunk's own vector comes."""
 
     def __init__(
         self,
         db: Database,
         root: Path,
         model_id: str,
-        similarity: Literal["cosine", "dot"] = "cosine",
+        similarity: Similarity = "cosine",
         static: Static | None = None,
     ) -> None:
         self._db = db
         self._root = root
-        self._model_id = model_id
-        self._cosine = similarity == "cosine"
+        self._similarity = similarity
         self._space = f"{model_id} {similarity}"
         self._static = static
+        self._follower = Follower(db, model_id, similarity, static)
         self._open: dict[str, CollectionIndex] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._writing: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._searches = 0
+        self._closing = False
 
-    async def refresh(self, collection_id: str, *, settle: bool = False) -> int:
-        """Bring a collection's index to its revision and return that. `settle` says that a job has
-        ended, a good moment to write the index to disk. Raises NotFound."""
-        async with self._lock(collection_id):
-            index = await self._current(collection_id)
-            await asyncio.to_thread(index.settle, soon=settle)
-            return index.watermark
+    async def refresh(
+        self, collection_id: str, *, settle: bool = False, embedded: Collection[str] | None = None
+    ) -> int:
+        """Bring a collection's index to its revision and return that. Vectors that have come for older
+        chunks are taken up: those `embedded`, by the hashes of their texts, or without that all there are.
+        `settle` says that a job has ended, a good moment to write the index to disk. Raises NotFound."""
+        index = await self._whole(self._current(collection_id, embedded))
+        if settle:
+            await self._whole(self._settle(collection_id, index, soon=True))
+        return index.watermark
 
     async def search(
         self,
@@ -72,14 +74,14 @@ class Indexes:
     ) -> Candidates:
         """The best `limit` chunks by meaning and as many by words, over these collections.
 
-        `vector` is the query's, as the model gave it; without one only words count. `within` gives, by
-        collection, the ids of the documents to which the search is limited. Collections that are gone
-        are left out.
+        `vector` is the query's, as the model gave it; without one only words and static vectors count.
+        `within` gives, by collection, the ids of the documents to which the search is limited. Collections
+        that are gone are left out.
         """
         found = Candidates()
         rough: Vector | None = None
         if vector is not None:
-            vector = as_compared(vector, cosine=self._cosine)
+            vector = as_compared(vector, self._similarity)
         for collection_id in collection_ids:
             index = await self._fresh(collection_id)
             if index is None:
@@ -87,7 +89,11 @@ class Indexes:
             if rough is None and self._static and index.has_static:
                 rough = (await asyncio.to_thread(self._static, [query]))[0]
             documents = None if within is None else within.get(collection_id, ())
-            some = await asyncio.to_thread(index.search, query, vector, limit, documents, rough)
+            self._searches += 1
+            try:
+                some = await asyncio.to_thread(index.search, query, vector, limit, documents, rough)
+            finally:
+                self._searches -= 1
             found = found.merged(some, limit)
         return found
 
@@ -98,11 +104,15 @@ class Indexes:
 
     async def close(self) -> None:
         """Write what is worth it and give up the working copies."""
+        self._closing = True
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         for collection_id in list(self._open):
             async with self._lock(collection_id):
-                if index := self._open.pop(collection_id, None):
-                    await asyncio.to_thread(index.settle, soon=True)
-                    await asyncio.to_thread(index.close)
+                index = self._open.pop(collection_id, None)
+            if index:
+                await self._settle(collection_id, index, soon=True)
+                await asyncio.to_thread(index.close)
 
     async def _fresh(self, collection_id: str) -> CollectionIndex | None:
         """The index, at the collection's revision as of now."""
@@ -113,105 +123,92 @@ class Indexes:
         index = self._open.get(collection_id)
         if index is None or index.watermark != collection.revision:
             try:
-                async with self._lock(collection_id):
-                    index = await self._current(collection_id)
+                index = await self._whole(self._current(collection_id, ()))
             except NotFound:
                 return None
         return index
 
-    async def _current(self, collection_id: str) -> CollectionIndex:
-        """The index, opened if need be, after all changes. Call it with the lock."""
-        index = self._open.get(collection_id)
-        opened = index is None
-        if index is None:
-            index = CollectionIndex(self._root / collection_id, self._space)
-            await asyncio.to_thread(index.open)
+    async def _current(self, collection_id: str, embedded: Collection[str] | None) -> CollectionIndex:
+        """The index, opened if need be, after all changes."""
+        async with self._lock(collection_id):
+            index = self._open.get(collection_id)
+            if index is None:
+                index = CollectionIndex(self._root / collection_id, self._space)
+                await asyncio.to_thread(index.open)
+                await self._follow(collection_id, index, check=True)
+                await self._follower.late(collection_id, index, None)
+                self._open[collection_id] = index
+                await self._static_again(collection_id, index)
+            else:
+                await self._follow(collection_id, index)
+                await self._follower.late(collection_id, index, embedded)
+        if index.unsettled:
+            self._task(self._settle(collection_id, index, soon=False))
+        return index
+
+    async def _follow(self, collection_id: str, index: CollectionIndex, *, check: bool = False) -> None:
         try:
-            if not await self._follow(collection_id, index, check=opened):
+            if not await self._follower.follow(collection_id, index, check=check):
                 # The rows are not those it was made from: a database that was restored, for example.
                 await asyncio.to_thread(index.reset)
-                await self._follow(collection_id, index)
+                await self._follower.follow(collection_id, index)
         except (OSError, ValueError) as error:
             # tantivy gives a full or failing disk as ValueError. Memory will do until the next start.
             log.warning("index_in_memory", collection=collection_id, error=type(error).__name__)
             await asyncio.to_thread(index.reset, in_memory=True)
-            await self._follow(collection_id, index)
-        await self._fill_static(index)
-        self._open[collection_id] = index
-        return index
+            await self._follower.follow(collection_id, index)
 
-    async def _fill_static(self, index: CollectionIndex) -> None:
-        """Make the static vectors that are wanting: of new chunks, and after a start of all that are not
-        embedded."""
-        if self._static is None or not index.missing:
+    async def _static_again(self, collection_id: str, index: CollectionIndex) -> None:
+        """After a start: the static vectors of what is not embedded, the first of them at once."""
+        if self._static is None:
             return
-        wanting = await asyncio.to_thread(lambda: index.without_any)
-        for ids in batches(wanting, PORTION):
-            async with self._db.read() as conn:
-                rows = await chunks.get_many(conn, ids)
-            if rows:
-                await asyncio.to_thread(_add_static, index, rows, self._static)
+        portions = list(batches(await asyncio.to_thread(index.without_any), PORTION))
+        if portions:
+            await self._follower.make_static(index, portions[0])
+            self._task(self._static_rest(collection_id, index, portions[1:]))
 
-    async def _follow(self, collection_id: str, index: CollectionIndex, *, check: bool = False) -> bool:
-        """Apply what has changed since the index's watermark. Returns whether it then holds the chunks
-        that are alive, as far as that was to be checked."""
-        async with self._db.read() as conn:
-            collection = await collections.get(conn, collection_id)
-            if collection is None:
-                raise NotFound("The collection is gone", cause="It was removed meanwhile")
-            if collection.revision < index.watermark:
-                return False
-            added = await chunks.added_since(conn, collection_id, index.watermark)
-            removed = await chunks.deleted_since(conn, collection_id, index.watermark)
-            hashes = [*index.missing.values(), *(chunk.text_hash for chunk in added)]
-            stored = await vectors.get_many(conn, collection.owner_id, self._model_id, hashes)
-            late = [id for id, text_hash in index.missing.items() if text_hash in stored]
-            added += await chunks.get_many(conn, late)
-            paths = {}
-            if added:
-                paths = {item.id: item.path for item in await documents.list_in(conn, collection_id)}
-            alive = await chunks.alive_ids(conn, collection_id) if check else None
-        entries = await asyncio.to_thread(_entries, added, paths, stored, cosine=self._cosine)
-        await asyncio.to_thread(index.apply, entries, removed, collection.revision)
-        return alive is None or alive == await asyncio.to_thread(index.chunk_ids)
+    async def _static_rest(
+        self, collection_id: str, index: CollectionIndex, portions: Sequence[Sequence[int]]
+    ) -> None:
+        for some in portions:
+            if self._closing:
+                return
+            async with self._lock(collection_id):
+                await self._follower.make_static(index, some)
+
+    async def _settle(self, collection_id: str, index: CollectionIndex, *, soon: bool) -> None:
+        """Write the index, while it is searched and changed."""
+        async with self._writing.setdefault(collection_id, asyncio.Lock()):
+            async with self._lock(collection_id):
+                draft = await asyncio.to_thread(index.draft, soon=soon)
+            if draft is None:
+                return
+            written = await asyncio.to_thread(index.write, draft, self._breathe)
+            if written:
+                async with self._lock(collection_id):
+                    await asyncio.to_thread(index.adopt, draft, written)
+
+    def _breathe(self) -> None:
+        """In the thread that writes: let people go first."""
+        until = time.monotonic() + WAIT
+        while self._searches and time.monotonic() < until:
+            time.sleep(0.005)
+
+    async def _whole(self, work: Coroutine[None, None, T]) -> T:
+        """Wait for work that goes on when whoever waits is cancelled: a thread that changes an index
+        cannot be stopped, and the lock has to outlast it."""
+        return await asyncio.shield(self._task(work))
+
+    def _task(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[T]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, PetraError):
+            log.warning("index_task_failed", error=type(error).__name__)
 
     def _lock(self, collection_id: str) -> asyncio.Lock:
         return self._locks.setdefault(collection_id, asyncio.Lock())
-
-
-def _entries(
-    added: Sequence[Chunk], paths: Mapping[str, str], stored: Mapping[str, bytes], *, cosine: bool
-) -> list[Entry]:
-    return [
-        Entry(
-            chunk_id=chunk.id,
-            document_id=chunk.document_id,
-            path=paths.get(chunk.document_id, ""),
-            text=embedded_text(chunk.header, chunk.text),
-            text_hash=chunk.text_hash,
-            vector=from_stored(stored[chunk.text_hash], cosine=cosine) if chunk.text_hash in stored else None,
-        )
-        for chunk in added
-    ]
-
-
-def _add_static(index: CollectionIndex, rows: Sequence[Chunk], static: Static) -> None:
-    entries = _entries(rows, {}, {}, cosine=True)
-    made = static([entry.text for entry in entries])
-    index.add_static([replace(e, static=row) for e, row in zip(entries, made, strict=True)])
-
-
-def from_stored(vector: bytes, *, cosine: bool) -> Vector:
-    """A vector as it is compared, from its row."""
-    return as_compared(np.frombuffer(vector, STORED).astype(np.float32), cosine=cosine)
-
-
-def as_compared(vector: Vector, *, cosine: bool) -> Vector:
-    """A vector that the inner product compares as wanted, in the precision of the segments."""
-    length = float(np.linalg.norm(vector)) if cosine else 0.0
-    return (vector / length if length else vector).astype(STORED).astype(np.float32)
-
-
-def to_stored(vector: Vector) -> bytes:
-    """A vector for its row, as the model gave it: float16, little-endian."""
-    return vector.astype(STORED).tobytes()
