@@ -136,6 +136,7 @@ class Petra:
             )
             space = stage.first(version)
             searcher = Searcher(db, space.indexes, space.query)
+            stack.push_async_callback(searcher.close)
 
             async def swapped(space: Space) -> None:
                 searcher.switch(space)

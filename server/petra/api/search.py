@@ -20,7 +20,8 @@ class IndexRequest:
 
 
 async def search(request: web.Request) -> web.Response:
-    """The passages that fit `?q=` best."""
+    """The passages that fit `?q=` best; with `?explain=1`, why each is where it is."""
+    why = bool(query.whole_number(request, "explain", 0, most=1))
     found = await request.app[SERVICES].library.search(
         identity(request),
         query.text(request, "q") or "",
@@ -28,7 +29,7 @@ async def search(request: web.Request) -> web.Response:
         names=query.names(request, "collection"),
         path=query.text(request, "path"),
     )
-    return web.json_response({"passages": [views.passage(item) for item in found]})
+    return web.json_response({"passages": [views.passage(item, why=why) for item in found]})
 
 
 async def index(request: web.Request) -> web.Response:

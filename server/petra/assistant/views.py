@@ -16,9 +16,9 @@ FINDINGS = ("comparison", "freed")
 """What a job of upkeep tells the one who asked for it."""
 
 
-def passage(item: Passage) -> dict[str, Any]:
-    """A passage that a search has found."""
-    return {
+def passage(item: Passage, *, why: bool = False) -> dict[str, Any]:
+    """A passage that a search has found; with `why`, also what made its score, by factor."""
+    shown = {
         "document_id": item.document_id,
         "document": item.document,
         "path": item.path,
@@ -29,6 +29,7 @@ def passage(item: Passage) -> dict[str, Any]:
         "text": item.text,
         "score": item.score,
     }
+    return shown | ({"why": dict(item.why)} if why else {})
 
 
 def collection(item: Collection, *, local: bool) -> dict[str, Any]:

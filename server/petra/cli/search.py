@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from petra.cli.client import connect
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--in", dest="path", metavar="PATH", type=Path, help="a file or folder; indexed first")
     where.add_argument("--collection", metavar="NAME", help="a collection that is indexed already")
     parser.add_argument("-k", type=int, metavar="N", help="how many passages")
+    parser.add_argument("--explain", action="store_true", help="show why each passage is where it is")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -30,7 +32,14 @@ def run(args: argparse.Namespace) -> int:
     if args.path:
         indexed = index(client, args.path)
         collection, path = indexed.collection, indexed.path
-    found = client.get("/api/v1/search", q=args.query, k=args.k, collection=collection, path=path)
+    found = client.get(
+        "/api/v1/search",
+        q=args.query,
+        k=args.k,
+        collection=collection,
+        path=path,
+        explain=1 if args.explain else None,
+    )
     if args.json:
         line(json.dumps(found, ensure_ascii=False))
         return 0
@@ -39,4 +48,20 @@ def run(args: argparse.Namespace) -> int:
     for number, item in enumerate(found["passages"], 1):
         line(f"{number}. {item['path']}{place(item)}  ({item['score']:.2f})")
         line(f"   {shortened(item['text'], 160)}")
+        if why := item.get("why"):
+            line(f"   {explained(why)}")
     return 0
+
+
+def explained(why: Mapping[str, float]) -> str:
+    """What made a score, in the order in which it was counted: `meaning +1.82, words +0.40, base 0.91, name
+    of the file +0.20, same file ×0.60`."""
+    told = []
+    for factor, value in why.items():
+        if factor.endswith("×"):
+            told.append(f"{factor}{value:.2f}")
+        elif factor in ("share", "base"):
+            told.append(f"{factor} {value:.2f}")
+        else:
+            told.append(f"{factor} {value:+.2f}")
+    return ", ".join(told)

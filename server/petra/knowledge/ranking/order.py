@@ -60,7 +60,7 @@ def rank(
     known = [row for row in rows if row.id in meaning or row.id in words]
     share = share_of(query, known, factors)
     base = fusion.fused([row.id for row in known], meaning, words, share)
-    ranked = [_begin(row, meaning, words, base) for row in rows]
+    ranked = [_begin(row, meaning, words, base, share) for row in rows]
     add_definitions(ranked, query, defined, factors)
     if factors.places:
         add_places(ranked, query)
@@ -171,13 +171,16 @@ def scaled(ranked: list[Ranked]) -> list[Ranked]:
 
 
 def _begin(
-    row: Row, meaning: Mapping[int, float], words: Mapping[int, float], base: Mapping[int, float]
+    row: Row,
+    meaning: Mapping[int, float],
+    words: Mapping[int, float],
+    base: Mapping[int, float],
+    share: float,
 ) -> Ranked:
-    why = {}
-    for name, values in (("meaning", meaning), ("words", words), ("base", base)):
-        if row.id in values:
-            why[name] = values[row.id]
-    return Ranked(row, base.get(row.id, 0.0), why)
+    if row.id not in base:
+        return Ranked(row, 0.0)
+    why = {"meaning": meaning.get(row.id), "words": words.get(row.id), "share": share, "base": base[row.id]}
+    return Ranked(row, base[row.id], {name: value for name, value in why.items() if value is not None})
 
 
 def _add(item: Ranked, factor: str, value: float) -> None:
