@@ -71,12 +71,11 @@ async def measure(
             return questions
 
         searcher = petra.searcher
-        searcher._embed_query = use
+        searcher._use(petra.indexes, use)
         rows: dict[str, dict[str, Values]] = {}
         found: dict[str, Any] = {}
-        for name, factors in variants(getattr(searcher, "factors", None), only).items():
-            if factors is not None:
-                searcher.factors = factors  # type: ignore[attr-defined]
+        for name, factors in variants(searcher.factors, only).items():
+            searcher.factors = factors
             rows[name] = {}
             for item in chosen:
                 passages, rows[name][item.name] = await judged(petra, item)
@@ -87,8 +86,6 @@ async def measure(
 
 def variants(factors: Any, only: str | None) -> dict[str, Any]:
     """The factors as they are, and with each switch off."""
-    if factors is None:
-        return {ALL: None}
     names = [field.name for field in fields(factors) if getattr(factors, field.name) is True]
     wanted = only.split(",") if only else names
     return {

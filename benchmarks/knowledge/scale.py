@@ -118,8 +118,7 @@ async def _timed(settings: Settings) -> tuple[list[float], list[float]]:
         async with petra.db.read() as conn:
             collection = await collections.by_name(conn, petra.owner_id, COLLECTION)
         assert collection
-        use = petra.searcher._embed_query
-        await use()
+        await petra.supervisor.use("embed")
         given = _Given(random)
 
         async def take() -> Any:
@@ -136,7 +135,7 @@ async def _timed(settings: Settings) -> tuple[list[float], list[float]]:
 
         await search(asked[:WARM])
         included = await search(asked[WARM : WARM + QUESTIONS])
-        petra.searcher._embed_query = take
+        petra.searcher._use(petra.indexes, take)
         without = await search(asked[WARM + QUESTIONS :])
         return without, included
 
