@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from petra.knowledge import ignore
+from petra.knowledge.extract.document import LeftOut
+from petra.knowledge.extract.extractor import Extractor
 from petra.knowledge.walk import walk
 from tests.api.rig import rig
+from tests.knowledge.test_secrets import PRIVATE_KEY
 
 SECRETS = [
     ".env",
@@ -47,6 +50,36 @@ def test_a_file_of_secrets_is_left_out(tmp_path: Path, name: str) -> None:
 def test_names_that_only_look_like_secrets_are_kept(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("harmless")
     assert [file.path for file in walk(tmp_path).files] == [name]
+
+
+async def test_a_text_that_holds_a_secret_is_not_read(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text(f"# My server\n\nIts key, for the day when I need it:\n\n{PRIVATE_KEY}")
+    extractor = Extractor(tokenizer=None, chunk_size=200, chunk_overlap=32, timeout=30)
+    try:
+        (found,) = await extractor.extract_many([(notes, "notes.md")])
+        assert isinstance(found, LeftOut)
+        assert found.cause == "may hold secrets: a private key"
+        with pytest.raises(LeftOut):
+            await extractor.extract(notes, "notes.md")
+    finally:
+        await extractor.close()
+
+
+async def test_a_secret_is_not_indexed_whichever_way_it_comes(tmp_path: Path) -> None:
+    (tmp_path / "deploy.md").write_text(f"Use this key.\n\n{PRIVATE_KEY}")
+    (tmp_path / "plan.md").write_text("The server is called Marlin.\n")
+    async with rig() as petra:
+        async with petra.local.post("/api/v1/index", json={"path": str(tmp_path)}) as response:
+            started = await response.json()
+        job = await petra.petra.jobs.wait(started["job_id"])
+        assert {item["reason"] for item in job.payload["skipped"]} == {"may hold secrets: a private key"}
+        refused = await petra.upload("deploy.md", (tmp_path / "deploy.md").read_bytes())
+        assert refused["state"] == "failed"
+        assert "may hold secrets: a private key" in refused["reason"]
+        for words in ("use this key", PRIVATE_KEY[40:60]):
+            found = await petra.get("/api/v1/search", params={"q": words})
+            assert {item["document"] for item in found["passages"]} <= {"plan.md"}
 
 
 @pytest.mark.parametrize(

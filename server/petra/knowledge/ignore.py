@@ -76,6 +76,6 @@ def why(path: str, size: int = 0) -> str | None:
 def why_text(text: str, name: str, *, made_too: bool = False) -> str | None:
     """Why a file is left out for what it holds, or None. With `made_too` it may be generated: a person
     has chosen this very file."""
-    if found := secrets.secret_in(text):
+    if found := secrets.secret_in(text, name):
         return f"{SECRET}: {found}"
     return None if made_too else generated.in_text(text, name)

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from petra.errors import PetraError
 from petra.knowledge.extract import sniff
+from petra.knowledge.extract.document import LeftOut
 from petra.knowledge.extract.extractor import Extracted, Extractor
 from petra.knowledge.names import shown
 from petra.knowledge.publish import Draft
@@ -75,9 +76,8 @@ class FolderReader:
                 wanted.append(look)
         names = [(root / look.file.path, _name(look.file)) for look in wanted]
         for look, content in zip(wanted, await self._extractor.extract_many(names), strict=True):
-            if isinstance(content, sniff.NotText) and look.file.path not in known:
-                empty = isinstance(content, sniff.EmptyText)
-                found.left_out.append((look.file.path, "empty" if empty else "not text"))
+            if isinstance(content, sniff.NotText | LeftOut) and look.file.path not in known:
+                found.left_out.append((look.file.path, _short(content)))
             else:
                 found.drafts.append(self._draft(look, content))
         return found
@@ -104,6 +104,12 @@ class FolderReader:
 
 def _name(file: Found) -> str:
     return PurePosixPath(file.path).name
+
+
+def _short(error: sniff.NotText | LeftOut) -> str:
+    if isinstance(error, LeftOut):
+        return error.cause
+    return "empty" if isinstance(error, sniff.EmptyText) else "not text"
 
 
 def _reason(error: PetraError, name: str) -> str:

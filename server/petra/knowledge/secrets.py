@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _NAME = re.compile(
@@ -21,18 +22,17 @@ _NAME = re.compile(
 
 
 class _Token(NamedTuple):
-    """A secret of a known form. `hints` are words of which one is in every text that holds it; its
-    expression is looked for where one is. Characters of the group `key` have to look drawn by lot."""
+    """A secret of a known form: how it may begin, and what it looks like."""
 
     what: str
-    hints: tuple[str, ...]
+    beginnings: tuple[str, ...]
     expression: re.Pattern[str]
 
 
-def _token(what: str, hints: str, expression: str) -> _Token:
+def _token(what: str, beginnings: str, expression: str) -> _Token:
     # Not in the middle of something longer: base64 holds any short word sooner or later.
-    whole = rf"(?<![A-Za-z0-9+/_-])(?P<key>{expression})(?![A-Za-z0-9+/_-])"
-    return _Token(what, tuple(hints.split()), re.compile(whole))
+    whole = rf"(?<![A-Za-z0-9_-])(?:{expression})(?![A-Za-z0-9+/_-])"
+    return _Token(what, tuple(beginnings.split()), re.compile(whole))
 
 
 _TOKENS = (
@@ -42,7 +42,9 @@ _TOKENS = (
     _token("a GitLab token", "glpat-", r"glpat-[0-9A-Za-z_-]{20,}"),
     _token("a Slack token", "xox xapp-", r"(?:xox[abeoprs]|xapp)-[0-9A-Za-z]{1,}-[0-9A-Za-z-]{10,}"),
     _token(
-        "a Slack address", "hooks.slack.com/", r"https://hooks\.slack\.com/services/T\w{7,}/B\w{7,}/\w{20,}"
+        "a Slack address",
+        "https://hooks.slack.com/services/",
+        r"https://hooks\.slack\.com/services/T\w{7,}/B\w{7,}/\w{20,}",
     ),
     _token("a Google key", "AIza", r"AIza[0-9A-Za-z_-]{35}"),
     _token("a Google secret", "GOCSPX-", r"GOCSPX-[0-9A-Za-z_-]{28}"),
@@ -57,8 +59,7 @@ _TOKENS = (
     _token("an npm token", "npm_", r"npm_[0-9A-Za-z]{36}"),
     _token("a PyPI token", "pypi-Ag", r"pypi-Ag[0-9A-Za-z_-]{50,}"),
     _token("a SendGrid key", "SG.", r"SG\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z_-]{43}"),
-    _token("a DigitalOcean token", "_v1_", r"do[opr]_v1_[0-9a-f]{64}"),
-    _token("a Telegram token", ":AA", r"\d{8,10}:AA[0-9A-Za-z_-]{33}"),
+    _token("a DigitalOcean token", "dop_v1_ doo_v1_ dor_v1_", r"do[opr]_v1_[0-9a-f]{64}"),
     _token("an Azure key", "AccountKey=", r"AccountKey=[0-9A-Za-z+/]{86}=="),
     _token("an age key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
     _token(
@@ -66,8 +67,8 @@ _TOKENS = (
     ),
 )
 _PRIVATE_KEY = re.compile(
-    r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[^-]{0,400}?[^0-9A-Za-z+/])??"
-    r"[0-9A-Za-z+/=\s\\\"',nr]{0,8}[0-9A-Za-z+/]{40}"
+    r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:\\[nr]|[\s\"'`+,;#>|]|[A-Z][\w-]{2,30}: [^\n\\]{0,200}){1,200}?[0-9A-Za-z+/]{40}"
 )
 _WORDS = (
     "secret",
@@ -81,14 +82,18 @@ _WORDS = (
     "private_key",
 )
 _ASSIGNED = re.compile(
-    r"(?P<name>[\w.-]{0,40}(?:secret|token|passwo?r?d|api[_-]?key|access_?key|private_?key)[\w.-]{0,24})"
-    r"[\"']?\]?[ \t]{0,8}(?::=|=>|[:=])[ \t]{0,8}"
+    r"[\w.-]{0,24}[\"']?\]?[ \t]{0,8}(?::=|=>|[:=])[ \t]{0,8}"
     r"(?P<quote>[\"'])(?P<key>[^\s\"'`<>{}()\[\]$%\\]{20,200})(?P=quote)",
-    re.IGNORECASE,
 )
-_ADDRESS = re.compile(
-    r"\b[a-z][a-z0-9+]{2,15}://[^\s:/@'\"<>]{1,60}:(?P<key>[^\s:/@'\"<>{}$%]{12,100})@[\w.-]+"
+_OF_NO_VALUE = re.compile(
+    r"(?:next|page|paging|continuation|csrf|sync|resume|client_?request)[_-]?$", re.IGNORECASE
 )
+"""Before `token`: what a service hands out to be handed back."""
+_ADDRESS = re.compile(r"://[^\s:/@'\"<>]{1,60}:(?P<key>[^\s:/@'\"<>{}$%]{12,100})@[\w.-]+")
+_PUTTY = re.compile(
+    r"PuTTY-User-Key-File-\d: [^\n]*\n(?:[^\n]*\n){1,9000}?Private-Lines: \d+\r?\n[0-9A-Za-z+/]{40}"
+)
+_PROSE = frozenset(("md", "markdown", "rst", "adoc", "org", "tex", "html", "htm", "xhtml"))
 # What people write where a secret would stand.
 _STAND_IN = re.compile(
     r"example|sample|dummy|fake|test|demo|change|placeholder|your|insecure|secret|password|token|todo|xxx"
@@ -97,6 +102,7 @@ _STAND_IN = re.compile(
 )
 # Of a token that ends in characters drawn by lot, `test` and the like may be among them; these are not.
 _EXAMPLE = re.compile(r"EXAMPLE|example|xxxx|XXXX|0000|1234567|abcdefg|ABCDEFG|your|YOUR|fake|FAKE")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _WELL_KNOWN = "eyJzdWIiOiIxMjM0NTY3ODkw"
 """The beginning of the token that every page about JWT shows (its subject is 1234567890)."""
 LEAST_ENTROPY = 3.0
@@ -109,19 +115,24 @@ def named(name: str) -> bool:
     return _NAME.fullmatch(name.rpartition("/")[2].lower()) is not None
 
 
-def secret_in(text: str | bytes) -> str | None:
-    """What secret a text holds, in words (`a private key`), or None. Takes milliseconds a megabyte."""
+def secret_in(text: str | bytes, name: str = "") -> str | None:
+    """What secret a text holds, in words (`a private key`), or None. Takes milliseconds a megabyte.
+
+    In documentation, which `name` tells, values of no known form are taken for the examples that they are.
+    """
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="replace")
     if "PRIVATE KEY" in text and _PRIVATE_KEY.search(text):
         return "a private key"
-    if "PuTTY-User-Key-File-" in text and "Private-Lines:" in text:
+    if "PuTTY-User-Key-File-" in text and _PUTTY.search(text):
         return "a private key"
     for token in _TOKENS:
-        if any(hint in text for hint in token.hints):
-            for found in token.expression.finditer(text):
-                if _is_token(found["key"]):
+        for beginning in token.beginnings:
+            for at in _places(text, beginning):
+                if (found := token.expression.match(text, at)) and _is_token(found[0]):
                     return token.what
+    if name.lower().rpartition(".")[2] in _PROSE:
+        return None
     if "://" in text and any(_is_drawn(found["key"]) for found in _ADDRESS.finditer(text)):
         return "a password in an address"
     return "a password or token" if _assigned(text) else None
@@ -130,9 +141,21 @@ def secret_in(text: str | bytes) -> str | None:
 def _assigned(text: str) -> bool:
     """Whether something that is called a secret is given a value that looks like one."""
     lower = text.lower()
-    if not any(word in lower for word in _WORDS):
-        return False
-    return any(_is_drawn(found["key"]) for found in _ASSIGNED.finditer(text))
+    if len(lower) != len(text):  # a few letters become two
+        text = lower
+    for word in _WORDS:
+        for at in _places(lower, word):
+            found = _ASSIGNED.match(text, at + len(word))
+            if found and _is_drawn(found["key"]) and not _OF_NO_VALUE.search(text[max(at - 16, 0) : at]):
+                return True
+    return False
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
 
 
 def _is_token(key: str) -> bool:
@@ -142,6 +165,8 @@ def _is_token(key: str) -> bool:
 def _is_drawn(key: str) -> bool:
     """Whether these characters were drawn by lot, rather than written by somebody or made of words."""
     if _STAND_IN.search(key) or not re.search(r"\d", key) or not re.search(r"[A-Za-z]", key):
+        return False
+    if _UUID.fullmatch(key):
         return False
     if re.fullmatch(r"[\w.-]*[./:][\w./:-]*", key) and not re.fullmatch(r"[\w.-]{20,}", key):
         return False  # a path or an address

@@ -21,16 +21,21 @@ from typing import Any, BinaryIO
 
 from petra import platform
 from petra.errors import PetraError, UnreadableDocument
+from petra.knowledge import ignore
 from petra.knowledge.chunking import CountTokens, chunk
 from petra.knowledge.extract import confine, definitions, kinds, sniff
-from petra.knowledge.extract.document import Document, damaged
-from petra.knowledge.ignore import LARGEST_NOTEBOOK
+from petra.knowledge.extract.document import Document, LeftOut, damaged
 
 MiB = 1024 * 1024
 OPEN_FILES = 32
+LEFT_OUT_REMEDY = "Take the secret out of it, or leave it as it is: Petra reads it neither way"
 MOST_PIECES = 50_000
 """Passages of one document. The largest text makes 42,000; a megabyte of headings would make 200,000."""
-_CODES: dict[type[PetraError], str] = {sniff.NotText: "not_text", sniff.EmptyText: "empty_text"}
+_CODES: dict[type[PetraError], str] = {
+    sniff.NotText: "not_text",
+    sniff.EmptyText: "empty_text",
+    LeftOut: "left_out",
+}
 """Errors that the parent tells apart by more than their own code."""
 
 
@@ -134,6 +139,7 @@ def _extract(
             raise
         except Exception as error:  # a reader's own mistake must not pass for a lack of memory
             raise damaged(name, "a document") from error
+    _refuse_what_is_left_out(document, name, made_too=request["made_too"] or form != "text")
     notice = document.notice
     blocks = definitions.as_source(document.blocks, name, media_type)
     outlines = definitions.outlined(blocks, name, media_type)
@@ -156,6 +162,12 @@ def _extract(
     yield {"done": {"media_type": media_type, "pages": document.pages, "notice": notice}}
 
 
+def _refuse_what_is_left_out(document: Document, name: str, *, made_too: bool) -> None:
+    """Raises LeftOut for a text that holds a secret or, unless it was chosen, was made by a program."""
+    if reason := ignore.why_text("\n".join(block.text for block in document.blocks), name, made_too=made_too):
+        raise LeftOut(f"{name} was not read", cause=reason, remedy=LEFT_OUT_REMEDY)
+
+
 def _pdf(file: BinaryIO, name: str, options: Namespace) -> tuple[Document, str]:
     from petra.knowledge.extract import pdf
 
@@ -172,7 +184,7 @@ def _zip(file: BinaryIO, name: str, options: Namespace) -> tuple[Document, str]:
 def _text(file: BinaryIO, name: str, options: Namespace) -> tuple[Document, str]:
     media_type = sniff.text_type(name)
     # Pictures in a notebook are text, of which nothing is kept; one that is cut short is none.
-    limit = max(options.text, LARGEST_NOTEBOOK) if media_type == sniff.NOTEBOOK else options.text
+    limit = max(options.text, ignore.LARGEST_NOTEBOOK) if media_type == sniff.NOTEBOOK else options.text
     content = file.read(limit + 1)
     less = f"Only the first {limit / MiB:.0f} MiB were read" if len(content) > limit else None
     document = kinds.text(sniff.read_text(content[:limit], name), name)

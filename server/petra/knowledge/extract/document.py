@@ -18,6 +18,10 @@ class Document:
     notice: str | None = None
 
 
+class LeftOut(UnreadableDocument):
+    """A file that is left out for what it holds; `cause` is the reason."""
+
+
 def damaged(name: str, kind: str) -> UnreadableDocument:
     """For a file that ends early or is not what its format says. `kind` is a noun with its article."""
     return UnreadableDocument(

@@ -86,19 +86,25 @@ class Extractor:
         self._threads = ThreadPoolExecutor(CHILDREN + READERS, thread_name_prefix="extract")
 
     async def extract(self, path: Path, name: str) -> Extracted:
-        """The chunks of a file. `name` is shown in errors and tells kinds of text apart.
+        """The chunks of a file that a person has chosen. `name` is shown in errors and tells kinds of text
+        apart.
 
-        Raises UnreadableDocument: encrypted, damaged, without text, binary, empty, too large.
+        Raises UnreadableDocument: encrypted, damaged, without text, binary, empty, too large, with secrets.
         """
-        (found,) = await self.extract_many([(path, name)])
+        (found,) = await self.extract_many([(path, name)], made_too=True)
         if isinstance(found, PetraError):
             raise found
         return found
 
-    async def extract_many(self, files: Sequence[File]) -> list[Extracted | PetraError]:
-        """The chunks of each file, or why there are none. Texts are read one after the other in one child;
-        calls at the same time have a child each, up to two."""
-        requests = [{"op": "extract", "path": str(path), "name": name} for path, name in files]
+    async def extract_many(
+        self, files: Sequence[File], *, made_too: bool = False
+    ) -> list[Extracted | PetraError]:
+        """The chunks of each file, or why there are none (LeftOut: it holds a secret or, without `made_too`,
+        was made by a program). Texts are read one after the other in one child; calls at the same time have
+        a child each, up to two."""
+        requests = [
+            {"op": "extract", "path": str(path), "name": name, "made_too": made_too} for path, name in files
+        ]
         answers = await self._read([{**request, "forms": ["text"]} for request in requests])
         binary = [
             place

@@ -11,6 +11,7 @@ from typing import Any
 
 from petra import platform
 from petra.errors import BadRequest, PetraError, UnreadableDocument
+from petra.knowledge.extract.document import LeftOut
 from petra.knowledge.extract.sniff import EmptyText, NotText
 
 # One allocation arena and one thread: address space is limited, and the CPU belongs to people.
@@ -19,6 +20,7 @@ _KINDS: Mapping[str, type[PetraError]] = {
     "bad_request": BadRequest,
     "not_text": NotText,
     "empty_text": EmptyText,
+    "left_out": LeftOut,
 }
 _LONGEST_LINE = 64 * 1024 * 1024
 
