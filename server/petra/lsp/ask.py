@@ -10,7 +10,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
-from lsprotocol import types
 
 from petra import telemetry
 from petra.access import Identity
@@ -245,7 +244,7 @@ class Asking:
         if stream.partial is None:
             self._session.notify(STREAM, sent)
         else:
-            self._session.notify(types.PROGRESS, {"token": stream.partial, "value": sent})
+            self._progress.partial(stream.partial, sent)
         await self._session.drained()
 
     def _remember(self, name: str, answer_id: str) -> None:

@@ -54,6 +54,10 @@ class Running:
             del self._tasks[token]
             self._send(token, types.WorkDoneProgressEnd())
 
+    def partial(self, token: Token, value: object) -> None:
+        """Send a part of a result under the client's `partialResultToken`."""
+        self._send(token, value)
+
     def _send(self, token: Token, value: object) -> None:
         self._session.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))  # type: ignore[arg-type]
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from lsprotocol import types
 
 from petra.assistant import views
 from petra.assistant.library import Library
@@ -67,8 +66,7 @@ class Searching:
         ]
         if params.partial_result_token is None:
             return {"passages": passages}
-        value = {"passages": passages}
-        self._session.notify(types.PROGRESS, {"token": params.partial_result_token, "value": value})
+        self._progress.partial(params.partial_result_token, {"passages": passages})
         return {"passages": []}
 
 
