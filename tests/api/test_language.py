@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from petra.api import language
+from petra.errors import NotAllowed
 from petra.lsp.framing import MAX_BODY
 from petra.lsp.transport import Limits
 from tests.api.rig import Rig
@@ -126,11 +127,10 @@ async def test_a_client_that_never_reads_is_dropped(petra: Rig, monkeypatch: pyt
 
 
 async def test_over_the_page_no_path_is_opened_and_over_the_own_socket_one_may_be(
-    petra: Rig, tmp_path: Path
+    petra: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = tmp_path / "secret.py"
     secret.write_text("password = 'hunter2'")
-    sys.addaudithook(_watch)
     sessions: list[Any] = []
     make = type(petra.petra).language_session
 
@@ -138,26 +138,28 @@ async def test_over_the_page_no_path_is_opened_and_over_the_own_socket_one_may_b
         sessions.append(make(self, identity))
         return sessions[-1]
 
-    document = {"uri": secret.as_uri(), "languageId": "python", "version": 1, "text": "what is open"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(petra.petra), "language_session", remember)
-        for http in (petra.http, petra.local):
-            async with http.ws_connect("/lsp") as socket:
-                client = Client(socket)
-                folder = {"uri": tmp_path.as_uri(), "name": "w"}
-                await client.call("initialize", {"capabilities": {}, "workspaceFolders": [folder]})
-                await client.notify("initialized", {})
-                await client.notify("textDocument/didOpen", {"textDocument": document})
-                await client.notify(
-                    "textDocument/didChange",
-                    {
-                        "textDocument": {"uri": (tmp_path / "other.py").as_uri(), "version": 2},
-                        "contentChanges": [{"text": "x"}],
-                    },
-                )
-                for name in [name for name in sessions[-1].methods if name.startswith("petra/")]:
-                    await client.call(name, {"path": str(secret), "paths": [str(secret)]})
-    afar, near = sessions
-    assert (afar.identity.local, near.identity.local) == (False, True)
-    assert not [path for path in opened if path.startswith(str(tmp_path))]
+    monkeypatch.setattr(type(petra.petra), "language_session", remember)
+    async with petra.local.ws_connect("/lsp"):
+        near = sessions.pop()
+    assert near.identity.local
     assert near.path(secret.as_uri()) == secret
+
+    sys.addaudithook(_watch)
+    async with petra.http.ws_connect("/lsp") as socket:
+        client = Client(socket)
+        folder = {"uri": tmp_path.as_uri(), "name": "w"}
+        await client.call("initialize", {"capabilities": {}, "workspaceFolders": [folder]})
+        await client.notify("initialized", {})
+        document = {"uri": secret.as_uri(), "languageId": "python", "version": 1, "text": "what is open"}
+        await client.notify("textDocument/didOpen", {"textDocument": document})
+        unknown = {"uri": (tmp_path / "other.py").as_uri(), "version": 2}
+        changes = [{"text": "x"}]
+        await client.notify("textDocument/didChange", {"textDocument": unknown, "contentChanges": changes})
+        (afar,) = sessions
+        for name in [name for name in afar.methods if name.startswith("petra/")]:
+            for params in ({"path": str(secret)}, {"paths": [str(secret)]}, {"uri": secret.as_uri()}):
+                await client.call(name, params)
+        with pytest.raises(NotAllowed):
+            afar.path(secret.as_uri())
+    assert not afar.identity.local
+    assert not [path for path in opened if path.startswith(str(tmp_path))]

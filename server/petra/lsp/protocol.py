@@ -280,7 +280,9 @@ class PetraProtocol(LanguageServerProtocol):
             self.writer.close()
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
-    async def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Any:
+    async def lsp_workspace__execute_command(  # type: ignore[override]
+        self, params: types.ExecuteCommandParams
+    ) -> Any:
         """Run a command in the request's own task: pygls leaves it running when that is cancelled."""
         if (command := self.fm.commands.get(params.command)) is None:
             raise BadRequest("There is no such command", cause=f"Petra does not know {params.command[:64]!r}")

@@ -18,7 +18,7 @@ from petra.access import Action, Identity, authorize
 from petra.errors import BadRequest, NotAllowed, PetraError
 from petra.lsp import notebooks
 from petra.lsp.documents import Documents
-from petra.lsp.feature import Command, Handler, Method
+from petra.lsp.feature import Command, Feature, Handler, Method
 from petra.lsp.features import Parts, features
 from petra.lsp.notebooks import Notebooks
 from petra.lsp.params import read
@@ -54,7 +54,8 @@ class Session(LanguageServer):
         self.documents = Documents(self)
         self.notebooks = Notebooks(self)
         self._configuration = Configuration(self)
-        for feature in (self.documents, self.notebooks, self._configuration, *features(self, parts)):
+        own: list[Feature] = [self.documents, self.notebooks, self._configuration]
+        for feature in own + features(self, parts):
             for item in feature.methods():
                 self._register(item)
 
