@@ -1,4 +1,4 @@
-"""What a path says of a file: whether it is a test, an example, generated …, and which words it shares with a
+"""What a path says of a file: whether it is a test, an example, generated, and which words it shares with a
 query. Pure."""
 
 from __future__ import annotations
@@ -11,50 +11,34 @@ from typing import Literal
 
 from petra.knowledge import terms
 
-PathKind = Literal["test", "example", "generated", "vendored", "legacy", "stub", "reexport", "changes"]
+PathKind = Literal["test", "example", "generated", "reexport"]
 
-WEIGHT: dict[PathKind, float] = {
-    "test": 0.4,
-    "example": 0.4,
-    "generated": 0.3,
-    "vendored": 0.5,
-    "legacy": 0.5,
-    "stub": 0.7,
-    "reexport": 0.6,
-    "changes": 0.5,
-}
+WEIGHT: dict[PathKind, float] = {"test": 0.4, "example": 0.4, "generated": 0.4, "reexport": 0.6}
 """What a passage of such a file counts, where the query does not ask for such files."""
 
 _PATTERNS: dict[PathKind, re.Pattern[str]] = {
     "test": re.compile(
         r"(^|/)(tests?|__tests__|specs?|testing|testdata|test[-_]data|fixtures|e2e)/"
         r"|(^|/)(test_[^/]*|[^/]*_(test|tests|spec|unittest)|[^/]*[.-](test|spec)|conftest)\.\w+$"
-        r"|(^|/)[^/]*[a-z0-9](Tests?|TestCase|Spec|Suite|IT)\.\w+$"
+        r"|(^|/)[^/]*[a-z0-9](Tests?|TestCase|Spec|Suite)\.\w+$"
     ),
     "example": re.compile(r"(^|/)_?(examples?|samples?|demos?|tutorials?|docs?_src|snippets|benchmarks?)/"),
     "generated": re.compile(
-        r"(^|/)(generated|__generated__|dist)/"
+        r"(^|/)(generated|__generated__|dist|_?vendor(ed)?|third[-_]?party|node_modules|bower_components)/"
         r"|(_pb2(_grpc)?\.pyi?|\.pb\.(go|cc|h)|\.min\.(js|css)|[._]g(enerated)?\.\w+|\.designer\.cs)$"
         r"|(^|/)(package-lock\.json|yarn\.lock|pnpm-lock\.yaml|poetry\.lock|uv\.lock|Cargo\.lock|go\.sum)$"
     ),
-    "vendored": re.compile(r"(^|/)(_?vendor(ed)?|third[-_]?party|node_modules|bower_components|externals?)/"),
-    "legacy": re.compile(r"(^|/)(_?compat|legacy|deprecated|old|v0)(/|\.\w+$)"),
-    "stub": re.compile(r"\.(d\.[mc]?ts|pyi)$"),
     "reexport": re.compile(r"(^|/)(__init__\.pyi?|(package|module)-info\.java|mod\.rs|index\.[jt]sx?)$"),
-    "changes": re.compile(r"(^|/)(change(s|log)?|history|news|release[-_]?notes)[^/]*(/|$)", re.IGNORECASE),
 }
+"""Generated is also what was copied from elsewhere: nobody here wrote it."""
 
 LIFTED_BY: dict[PathKind, frozenset[str]] = {
     kind: frozenset(terms.stem(word) for word in words.split())
     for kind, words in {
         "test": "test tests testing tested unittest pytest spec specs fixture fixtures mock mocking assert",
         "example": "example examples sample demo tutorial snippet benchmark",
-        "generated": "generated generator protobuf lockfile build dist",
-        "vendored": "vendor vendored dependency",
-        "legacy": "legacy compat compatibility deprecated backward backwards old",
-        "stub": "stub stubs typing declaration",
+        "generated": "generated generator protobuf lockfile vendor vendored",
         "reexport": "export exports exported import package",
-        "changes": "change changes changed changelog release released history news version",
     }.items()
 }
 """The words of a query that ask for such files."""
