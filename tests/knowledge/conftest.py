@@ -110,9 +110,21 @@ class Room:
     uploads: str
 
     async def indexed(self, path: Path, name: str | None = None) -> tuple[collections.Collection, Job]:
-        """The collection of a folder, after its job has ended."""
+        """The collection of a folder, after its job has ended and what it has published is embedded."""
         collection, job = await self.ingest.index_path(self.owner, path, name)
-        return collection, await self.runner.wait(job.id)
+        ended = await self.runner.wait(job.id)
+        await self.embedded(collection.id)
+        return collection, ended
+
+    async def embedded(self, collection_id: str) -> Job | None:
+        """Wait until nothing of a collection is to be embedded any more; the last job that did it."""
+        job = None
+        while True:
+            async with self.db.read() as conn:
+                following = await jobs.open_of(conn, "embed", collection_id)
+            if following is None:
+                return job
+            job = await self.runner.wait(following.id)
 
     async def job(self, id: int) -> Job | None:
         async with self.db.read() as conn:
@@ -143,7 +155,7 @@ async def room(extractor: Extractor, embed_address: str, tmp_path: Path) -> Asyn
         extractor=extractor,
         endpoint=endpoint,
         ingest=ingest,
-        searcher=Searcher(db, indexes, use),
+        searcher=Searcher(db, indexes, use, patience=60),
         runner=runner,
         owner=owner.id,
         uploads=uploads.id,

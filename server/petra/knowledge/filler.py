@@ -72,6 +72,7 @@ class Filler:
         self._indexes, self._model_id = space.indexes, space.version.model_id
         self._bulk = Embedding(self._db, self._model_id, space.bulk)
         self._now = Embedding(self._db, self._model_id, space.query)
+        self._again |= self._filling
 
     async def fill(self, collection: Collection) -> None:
         """See to it that a job embeds what is missing in a collection, if something is."""
@@ -159,14 +160,17 @@ class Filler:
 
     async def _fill_some(self, context: JobContext, collection: Collection, ids: Sequence[int]) -> None:
         shown, cost = time.monotonic(), 0.0
+        new: list[str] = []
 
         async def kept(some: Texts) -> None:
             nonlocal shown, cost
+            new.extend(text_hash for text_hash, _ in some)
             size = sum(len(text.encode()) for _, text in some)
             await context.progress(context.job.done + size, kept=True)
             now = time.monotonic()
             if now - shown > max(SHOW_SECONDS, cost / SHOW_SHARE):
-                await self._indexes.refresh(collection.id)
+                await self._indexes.refresh(collection.id, embedded=new)
+                new.clear()
                 shown, cost = time.monotonic(), time.monotonic() - now
 
         await self._bulk.stream(collection.owner_id, self._requests(collection, ids), kept)
@@ -212,7 +216,7 @@ class Filler:
         try:
             if len(wanted) <= FEW:
                 await self._now.embed(collection.owner_id, wanted, _unseen)
-                await self._indexes.refresh(collection.id)
+                await self._indexes.refresh(collection.id, embedded=list(wanted))
                 return
         except PetraError as error:
             log.info("embed_later", collection=collection.id, error=type(error).__name__)

@@ -93,7 +93,7 @@ class Publisher:
         if ahead is not None:
             paths = [draft.path for draft in drafts] + [item.path for item in removed]
             self._ahead.setdefault(collection.id, {}).update(dict.fromkeys(paths, ahead))
-        await self._indexes.refresh(collection.id)
+        await self._indexes.refresh(collection.id, embedded=())
         return len(drafts) + len(removed)
 
     async def touch(self, same: Sequence[Known]) -> None:
@@ -104,7 +104,7 @@ class Publisher:
 
     async def finish(self, collection: Collection) -> None:
         """At the end of a job: write the index to disk."""
-        await self._indexes.refresh(collection.id, settle=True)
+        await self._indexes.refresh(collection.id, embedded=(), settle=True)
 
 
 async def _store(conn: Connection, collection: Collection, drafts: Sequence[Draft], revision: int) -> None:
