@@ -19,6 +19,23 @@ WINDOWS = sys.platform == "win32"
 TIME_SIGNALS = frozenset() if WINDOWS else frozenset({signal.SIGXCPU, signal.SIGALRM})
 """Ends of a process that `limit_time` stopped."""
 
+_NETWORK = frozenset(
+    (
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "fuse.sshfs",
+        "fuse.rclone",
+        "vboxsf",
+        "prl_fs",
+        "ceph",
+        "afs",
+    )
+)
+
 
 def checkout_root() -> Path | None:
     """The folder of the source checkout this package runs from, or None when it is installed."""
@@ -98,6 +115,22 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def network_file_system(path: Path) -> str:
+    """The kind of network or shared file system that `path` is on, where that is known; otherwise empty.
+    Nobody is told when somebody else changes a file there. Blocking."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        place = before.split(" ")[4].replace("\\040", " ")
+        if len(place) >= len(best) and (path == Path(place) or path.is_relative_to(place)):
+            best, kind = place, after.split(" ")[0]
+    return kind if kind in _NETWORK else ""
 
 
 def enter_idle_class() -> None:

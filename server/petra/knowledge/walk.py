@@ -31,12 +31,12 @@ class Found:
 class Walk:
     """`left_out` has (path, reason) of what is no document; a folder's path ends with `/`. `unread` has the
     folders that could not be looked into: nothing is known about what is below them. `folders` are those
-    that were, the root as an empty path."""
+    that were, the root as an empty path, each with the rules for what is in it."""
 
     files: list[Found]
     left_out: list[tuple[str, str]]
     unread: list[str]
-    folders: list[str]
+    folders: dict[str, Exclusions]
 
 
 def walk(root: Path, only: str | None = None) -> Walk:
@@ -59,7 +59,7 @@ def walk(root: Path, only: str | None = None) -> Walk:
 class _Walk:
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.walk = Walk([], [], [], [])
+        self.walk = Walk([], [], [], {})
 
     def all(self) -> None:
         """Everything, from the top down and without recursion: folders can be deep."""
@@ -74,7 +74,7 @@ class _Walk:
                 self.walk.left_out.append((path, CACHES))
                 continue
             rules = exclusions(self._root) if above is None else above.below(self._root / path, name, names)
-            self.walk.folders.append(path.removesuffix("/"))
+            self.walk.folders[path.removesuffix("/")] = rules
             below = []
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
@@ -85,21 +85,24 @@ class _Walk:
             waiting += reversed(below)
 
     def one(self, path: PurePosixPath) -> None:
-        """The file at `path`, if no folder on the way to it is left out."""
+        """The file at `path`, if it is there by exactly this name (some systems find `A` as `a` too) and no
+        folder on the way to it is left out."""
         rules, folder = exclusions(self._root), ""
-        for name in path.parts[:-1]:
+        for name in path.parts:
             place = self._root / folder / name
-            if place.is_symlink():
+            names = {entry.name for entry in self._listed(folder) or ()}
+            if folder:
+                rules = rules.below(place.parent, place.parent.name, names)
+            if name not in names:
+                return
+            if len(PurePosixPath(folder).parts) + 1 == len(path.parts):
+                self._file(folder, place, rules)
+            elif place.is_symlink():
                 self.walk.left_out.append((f"{folder}{name}/", A_LINK))
                 return
-            if not self._enters(folder, name, rules):
+            elif not self._enters(folder, name, rules):
                 return
             folder += f"{name}/"
-            entries = self._listed(folder)
-            if entries is None:
-                return
-            rules = rules.below(place, name, {entry.name for entry in entries})
-        self._file(folder, self._root / folder / path.name, rules)
 
     def _listed(self, path: str) -> list[os.DirEntry[str]] | None:
         """What is in a folder, by name; None when it cannot be looked into."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from petra.errors import NotFound
 from petra.storage.rows import many, new_id, now, one
-from petra.storage.tables import collections
+from petra.storage.tables import collections, jobs
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,17 @@ async def list_for(conn: AsyncConnection, owner_id: str) -> list[Collection]:
 async def everybodys(conn: AsyncConnection) -> list[Collection]:
     """All collections of all owners: for what looks after the whole index, and shows nobody's words."""
     return many(Collection, await conn.execute(select(collections).order_by(collections.c.id)))
+
+
+async def mirroring(conn: AsyncConnection) -> list[Collection]:
+    """All collections of all owners that mirror a whole folder: not those of single files in one."""
+    whole = select(jobs.c.id).where(
+        jobs.c.collection_id == collections.c.id,
+        jobs.c.kind == "index",
+        jobs.c.payload["only"].as_string().is_(None),
+    )
+    query = select(collections).where(collections.c.root.is_not(None), whole.exists())
+    return many(Collection, await conn.execute(query.order_by(collections.c.id)))
 
 
 async def bump(conn: AsyncConnection, id: str) -> int:

@@ -1,0 +1,91 @@
+"""Every collection that mirrors a folder follows it, unasked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from pathlib import Path
+
+from petra.errors import PetraError
+from petra.knowledge.mirror import Change, Mirror, State
+from petra.storage import collections
+from petra.storage.database import Database
+from petra.telemetry import logger
+
+log = logger("petra.knowledge.watch")
+
+LOOK_SECONDS = 2.0
+"""How soon a new collection is followed."""
+
+Changed = Callable[[str, Collection[str]], Awaitable[None]]
+"""`Ingest.changed`."""
+
+
+class Watching:
+    """Follows the folders of all collections that were indexed as a whole. `changed` publishes."""
+
+    def __init__(self, db: Database, changed: Changed) -> None:
+        self._db = db
+        self._changed = changed
+        self._mirrors: dict[str, tuple[Mirror, asyncio.Task[None]]] = {}
+        self._loop: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin, with what changed while nobody looked."""
+        self._loop = asyncio.create_task(self._run(), name="watching")
+
+    async def stop(self) -> None:
+        """End all of it."""
+        tasks = [task for _, task in self._mirrors.values()] + ([self._loop] if self._loop else [])
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def state(self, collection_id: str) -> tuple[State, str]:
+        """How a collection's folder is followed, and why not better."""
+        mirror = self._mirrors.get(collection_id)
+        return (mirror[0].state, mirror[0].reason) if mirror else ("starting", "")
+
+    async def changes(self, collection_id: str, after: int, within: float) -> list[Change]:
+        """Changes with numbers above `after`, as soon as there are some; none when there are none
+        `within` seconds."""
+        try:
+            async with asyncio.timeout(within):
+                while True:
+                    if (mirror := self._mirrors.get(collection_id)) is None:
+                        await asyncio.sleep(LOOK_SECONDS / 10)
+                        continue
+                    changed = mirror[0].changed
+                    if found := [change for change in mirror[0].recent if change.number > after]:
+                        return found
+                    await changed.wait()
+        except TimeoutError:
+            return []
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._adjust()
+            except PetraError as error:
+                log.warning("watching_waits", what=error.what, cause=error.cause)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _adjust(self) -> None:
+        """Follow the collections that there are now, and no others."""
+        async with self._db.read() as conn:
+            wanted = {item.id: item for item in await collections.mirroring(conn)}
+        for id in self._mirrors.keys() - wanted.keys():
+            _, task = self._mirrors.pop(id)
+            task.cancel()
+        for id in wanted.keys() - self._mirrors.keys():
+            mirror = Mirror(Path(str(wanted[id].root)), partial(self._changed, id))
+            task = asyncio.create_task(mirror.run(), name=f"watch-{id}")
+            task.add_done_callback(_say)
+            self._mirrors[id] = mirror, task
+
+
+def _say(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("watch_failed", exc_info=error)
