@@ -20,6 +20,8 @@ STATIC = "all-MiniLM-L6-v2-static"
 EDITS = 40
 FILES = 10_000
 PATIENCE_S = 30.0
+FOLLOWED_S = 5.0
+"""Seconds until a server has begun to watch a new folder."""
 
 
 def cold(setting: Setting) -> list[Line]:
@@ -67,6 +69,7 @@ def edits(setting: Setting) -> list[Line]:
             answer = server.post_index(folder)
             server.wait(answer["job_id"])
             server.wait_until_idle()
+            time.sleep(FOLLOWED_S)
             files = sorted(folder.rglob("*.py"))
             for number in range(EDITS // 4 if setting.quick else EDITS):
                 path = random.Random(number).choice(files)  # noqa: S311
