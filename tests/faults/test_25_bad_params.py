@@ -17,7 +17,7 @@ from tests.lsp.door import open_door
         ("petra/ask", "text"),
         ("petra/ask", {}),
         ("petra/ask", {"question": 5}),
-        ("petra/ask", {"question": "x", "colour": "red"}),
+        ("petra/ask", {"question": "x", "topK": "red"}),
         ("petra/ask", {"question": "a \ud800 surrogate"}),
         ("textDocument/hover", {"position": "here"}),
     ],

@@ -13,6 +13,7 @@ import attrs
 
 from petra import telemetry
 from petra.access import Identity
+from petra.assistant.modes import TASKS
 from petra.assistant.retrieval import OpenDocument
 from petra.errors import BadRequest, NotAllowed, PetraError
 from petra.lsp.feature import Method
@@ -148,6 +149,8 @@ class Asking:
 
     async def request(self, params: AskParams) -> tuple[AskRequest, list[OpenDocument]]:
         """The question with what is open, as the assistant takes it."""
+        if not params.question.strip() and not TASKS[params.mode].question:
+            raise BadRequest("The question is empty", remedy="Type a question")
         session, wishes = self._session, self._session.preferences
         around = await within(session, self._known, params.scope)
         mentions = (*(params.mentions or ()), *((params.scope and params.scope.mentions) or ()))
