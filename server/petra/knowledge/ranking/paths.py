@@ -32,15 +32,13 @@ _PATTERNS: dict[PathKind, re.Pattern[str]] = {
 }
 """Generated is also what was copied from elsewhere: nobody here wrote it."""
 
-LIFTED_BY: dict[PathKind, frozenset[str]] = {
-    kind: frozenset(terms.stem(word) for word in words.split())
-    for kind, words in {
-        "test": "test tests testing tested unittest pytest spec specs fixture fixtures mock mocking assert",
-        "example": "example examples sample demo tutorial snippet benchmark",
-        "generated": "generated generator protobuf lockfile vendor vendored",
-        "reexport": "export exports exported import package",
-    }.items()
+_ASKED_BY: dict[PathKind, str] = {
+    "test": "test tests testing tested unittest pytest spec specs fixture fixtures mock mocking assert",
+    "example": "example examples sample demo tutorial snippet benchmark",
+    "generated": "generated generator protobuf lockfile vendor vendored",
+    "reexport": "export exports exported import package",
 }
+LIFTED_BY = {kind: frozenset(map(terms.stem, words.split())) for kind, words in _ASKED_BY.items()}
 """The words of a query that ask for such files."""
 
 SHORTEST = 4

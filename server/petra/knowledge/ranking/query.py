@@ -82,6 +82,7 @@ def understand(text: str) -> Query:
     places = _places(stripped)
     symbol = None if _is_unspaced(stripped) else _SYMBOL.fullmatch(stripped)
     names: tuple[Name, ...]
+    kind: Kind
     if _is_path(stripped, places):
         kind, names = "path", ()
     elif symbol:
