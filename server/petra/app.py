@@ -39,6 +39,7 @@ from petra.knowledge.stage import Stage
 from petra.knowledge.static import NAME as STATIC
 from petra.knowledge.static import StaticVectors
 from petra.knowledge.upkeep import Upkeep
+from petra.knowledge.watch import Watching
 from petra.lsp.features import Parts
 from petra.lsp.listener import Listener, serve, serve_tcp
 from petra.lsp.session import Session
@@ -65,6 +66,7 @@ class Petra:
     extractor: Extractor
     upkeep: Upkeep
     ingest: Ingest
+    watching: Watching
     searcher: Searcher
     services: Services
     presence: Presence
@@ -84,6 +86,7 @@ class Petra:
         _refuse_unbuilt(settings)
         data_dir = settings.data_dir
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread(_leave_out, data_dir)
         async with AsyncExitStack() as stack:
             db = await Database.open(settings.database)
             stack.push_async_callback(db.close)
@@ -169,6 +172,9 @@ class Petra:
             await enqueue_missing(db, owner.id, settings.models, _default_models(settings))
             await ingest.renew()
             await jobs.start()
+            watching = Watching(db, ingest.changed, unasked=settings.watch)
+            stack.push_async_callback(watching.stop)
+            await watching.start()
 
             assistant = Assistant(
                 db,
@@ -221,6 +227,7 @@ class Petra:
                 extractor=extractor,
                 upkeep=upkeep,
                 ingest=ingest,
+                watching=watching,
                 searcher=searcher,
                 services=services,
                 presence=presence,
@@ -249,6 +256,7 @@ class Petra:
             supervisor=self.supervisor,
             extractor=self.extractor,
             ingest=self.ingest,
+            watching=self.watching,
             searcher=self.searcher,
             upkeep=self.upkeep,
             services=self.services,
@@ -372,6 +380,14 @@ def _retry(supervisor: Supervisor) -> Callable[[str], None]:
                 supervisor.retry(name)
 
     return arrived
+
+
+def _leave_out(data_dir: Path) -> None:
+    """Where the data directory is in a folder that is indexed: what Petra writes there is no document, and
+    following it would never end."""
+    rules = data_dir / ".petraignore"
+    if not rules.exists():
+        rules.write_text("*\n", encoding="utf-8")
 
 
 def _tokenizer(settings: Settings) -> Path:

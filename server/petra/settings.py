@@ -123,6 +123,10 @@ class Settings(BaseSettings):
         "Petra says that it found nothing.",
     )
 
+    watch: bool = Field(
+        True, description="Follow the folders that were indexed: what is saved there can be searched at once."
+    )
+
     upload_limit: int = Field(100 * MiB, ge=1, description="Largest upload, in bytes.")
     body_limit: int = Field(1 * MiB, ge=1024, description="Largest other request or frame, in bytes.")
     page_limit: int = Field(2000, ge=1, description="Pages read of one document.")

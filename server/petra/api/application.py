@@ -9,6 +9,7 @@ from aiohttp import web
 from petra.access import Presence, Tokens
 from petra.api import (
     answers,
+    changes,
     conversations,
     documents,
     health,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from petra.knowledge.ingest import Ingest
     from petra.knowledge.search import Searcher
     from petra.knowledge.upkeep import Upkeep
+    from petra.knowledge.watch import Watching
     from petra.settings import Settings
     from petra.storage.blobs import Blobs
     from petra.storage.database import Database
@@ -49,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
     *search.ROUTES,
     *jobs.ROUTES,
     *documents.ROUTES,
+    *changes.ROUTES,
     *conversations.ROUTES,
     *websocket.ROUTES,
     *language.ROUTES,
@@ -67,6 +70,7 @@ def make_app(
     extractor: Extractor,
     ingest: Ingest,
     searcher: Searcher,
+    watching: Watching,
     upkeep: Upkeep,
     services: Services,
     tokens: Tokens,
@@ -91,6 +95,7 @@ def make_app(
     app[keys.SEARCHER] = searcher
     app[keys.SERVICES] = services
     app[keys.ASSISTANT] = services.assistant
+    app[keys.WATCHING] = watching
     app[keys.UPKEEP] = upkeep
     app[keys.TOKENS] = tokens
     app[keys.PRESENCE] = presence

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from petra.knowledge.ingest import Ingest
     from petra.knowledge.search import Searcher
     from petra.knowledge.upkeep import Upkeep
+    from petra.knowledge.watch import Watching
     from petra.settings import Settings
     from petra.storage.blobs import Blobs
     from petra.storage.database import Database
@@ -47,5 +48,6 @@ SOCKETS: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("sockets")
 SUPERVISOR: web.AppKey[Supervisor] = web.AppKey("supervisor")
 TOKENS = web.AppKey("tokens", Tokens)
 UPKEEP: web.AppKey[Upkeep] = web.AppKey("upkeep")
+WATCHING: web.AppKey[Watching] = web.AppKey("watching")
 
 IDENTITY = web.RequestKey("identity", Identity)

@@ -23,11 +23,14 @@ Changed = Callable[[str, Collection[str]], Awaitable[None]]
 
 
 class Watching:
-    """Follows the folders of all collections that were indexed as a whole. `changed` publishes."""
+    """Follows the folders of all collections that were indexed as a whole; without `unasked`, of those
+    whose changes somebody waits for. `changed` publishes."""
 
-    def __init__(self, db: Database, changed: Changed) -> None:
+    def __init__(self, db: Database, changed: Changed, *, unasked: bool = True) -> None:
         self._db = db
         self._changed = changed
+        self._unasked = unasked
+        self._asked: set[str] = set()
         self._mirrors: dict[str, tuple[Mirror, asyncio.Task[None]]] = {}
         self._loop: asyncio.Task[None] | None = None
 
@@ -51,6 +54,7 @@ class Watching:
     async def changes(self, collection_id: str, after: int, within: float) -> list[Change]:
         """Changes with numbers above `after`, as soon as there are some; none when there are none
         `within` seconds."""
+        self._asked.add(collection_id)
         try:
             async with asyncio.timeout(within):
                 while True:
@@ -67,7 +71,8 @@ class Watching:
     async def _run(self) -> None:
         while True:
             try:
-                await self._adjust()
+                if self._unasked or self._asked:
+                    await self._adjust()
             except PetraError as error:
                 log.warning("watching_waits", what=error.what, cause=error.cause)
             await asyncio.sleep(LOOK_SECONDS)
@@ -75,7 +80,8 @@ class Watching:
     async def _adjust(self) -> None:
         """Follow the collections that there are now, and no others."""
         async with self._db.read() as conn:
-            wanted = {item.id: item for item in await collections.mirroring(conn)}
+            mirroring = await collections.mirroring(conn)
+        wanted = {item.id: item for item in mirroring if self._unasked or item.id in self._asked}
         for id in self._mirrors.keys() - wanted.keys():
             _, task = self._mirrors.pop(id)
             task.cancel()
