@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from petra.access import Action, authorize
+from petra.access import Action
 from petra.api import files, passages, query
-from petra.api.keys import DB, EXTRACTOR, INGEST
+from petra.api.keys import DB, EXTRACTOR, SERVICES
 from petra.api.routes import Route, identity, route
-from petra.assistant.scope import readable
+from petra.assistant import views
 from petra.errors import NotFound
 from petra.knowledge.extract import sniff
 from petra.messages import error_to_wire, to_wire
-from petra.storage import chunks, collections, documents
+from petra.storage import chunks, collections
 from petra.storage.documents import Document
 
 WIDEST = 2400
@@ -34,23 +33,15 @@ PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; 
 
 async def list_collections(request: web.Request) -> web.Response:
     """The caller's collections."""
-    mine = await readable(request.app[DB], identity(request), None)
-    local = identity(request).local
-    return web.json_response(
-        [
-            {"id": item.id, "name": item.name, "revision": item.revision}
-            | ({"root": item.root} if local else {})
-            for item in mine
-        ]
-    )
+    caller = identity(request)
+    mine = await request.app[SERVICES].library.collections(caller)
+    return web.json_response([views.collection(item, local=caller.local) for item in mine])
 
 
 async def list_documents(request: web.Request) -> web.Response:
     """The documents of `?collection=`, or of all collections."""
-    scope = await readable(request.app[DB], identity(request), query.names(request, "collection"))
-    async with request.app[DB].read() as conn:
-        found = [(item.name, await documents.list_in(conn, item.id)) for item in scope]
-    return web.json_response([_view(document, name) for name, some in found for document in some])
+    names = query.names(request, "collection")
+    return web.json_response(await request.app[SERVICES].library.documents(identity(request), names))
 
 
 async def read(request: web.Request) -> web.Response:
@@ -60,15 +51,14 @@ async def read(request: web.Request) -> web.Response:
         collection = await collections.get(conn, document.collection_id)
     refusal = await files.refusal(request, document)
     return web.json_response(
-        _view(document, collection.name if collection else "")
+        views.document(document, collection.name if collection else "")
         | {"file": refusal is None, "file_error": to_wire(error_to_wire(refusal)) if refusal else None}
     )
 
 
 async def remove(request: web.Request) -> web.Response:
     """Take a document out of its collection, its upload with it."""
-    document = await _document(request, "delete_document")
-    await request.app[INGEST].remove_document(identity(request).user_id, document.id)
+    await request.app[SERVICES].library.remove(identity(request), request.match_info["id"])
     return web.Response(status=204)
 
 
@@ -136,28 +126,8 @@ async def file(request: web.Request) -> web.StreamResponse:
 
 
 async def _document(request: web.Request, action: Action) -> Document:
-    async with request.app[DB].read() as conn:
-        document = await documents.get(conn, request.match_info["id"])
-    if document is None:
-        raise NotFound("There is no such document", remedy="It may have been removed")
-    authorize(identity(request), action, document)
-    return document
-
-
-def _view(document: Document, collection: str) -> dict[str, Any]:
-    return {
-        "id": document.id,
-        "name": document.title,
-        "path": document.path,
-        "collection": collection,
-        "state": document.state,
-        "reason": document.reason,
-        "pages": document.pages,
-        "unit": sniff.unit(document.media_type),
-        "size": document.size,
-        "media_type": document.media_type,
-        "created_at": document.created_at,
-    }
+    library = request.app[SERVICES].library
+    return await library.document(identity(request), request.match_info["id"], action)
 
 
 ROUTES: tuple[Route, ...] = (

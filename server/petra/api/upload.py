@@ -8,24 +8,20 @@ import time
 import unicodedata
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from uuid import uuid4
 
 from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 
-from petra.access import Identity, authorize
+from petra.access import Identity
 from petra.api.failures import UnsupportedMediaType
-from petra.api.keys import BLOBS, DB, INGEST, SETTINGS
+from petra.api.keys import BLOBS, DB, SERVICES, SETTINGS
 from petra.api.routes import Route, identity, route
-from petra.errors import BadRequest, PetraError, TooLarge
+from petra.assistant.library import UPLOADS, new_upload_id
+from petra.errors import BadRequest, TooLarge
 from petra.knowledge.names import shown
-from petra.storage import chunks, collections, documents, uploads
+from petra.storage import chunks, collections, documents
 from petra.storage.blobs import Blobs, Stored
-from petra.storage.collections import Collection
 from petra.storage.documents import Document
 from petra.storage.jobs import Job
-
-UPLOADS = "Uploads"
-"""The collection of a file that names none."""
 
 PARTS = 16
 """Parts of one form; a form of ten thousand is an attack."""
@@ -88,7 +84,7 @@ async def _receive(request: web.Request, limit: int) -> Received:
             remedy="Send multipart/form-data with a field `file`",
         )
     blobs = request.app[BLOBS]
-    upload_id, collection = uuid4().hex, UPLOADS
+    upload_id, collection = new_upload_id(), UPLOADS
     file: tuple[str, str, Stored] | None = None
     try:
         async for number, part in _parts(await request.multipart()):
@@ -153,36 +149,15 @@ async def _field(part: BodyPartReader) -> str:
 
 async def _document(request: web.Request, caller: Identity, received: Received) -> tuple[Document, Job, bool]:
     """The document of these bytes, its job, and whether it is new."""
-    try:
-        collection = await _collection(request, caller, received.collection)
-    except PetraError:
-        await request.app[BLOBS].delete(received.upload_id)
-        raise
-    async with request.app[DB].write() as conn:
-        row = await uploads.add(
-            conn,
-            id=received.upload_id,
-            owner_id=caller.user_id,
-            filename=received.filename,
-            size=received.stored.size,
-            sha256=received.stored.sha256,
-            media_type=received.media_type,
-        )
-    document, job = await request.app[INGEST].add_upload(caller.user_id, row, collection.id)
+    document, job = await request.app[SERVICES].library.add_upload(
+        caller,
+        received.upload_id,
+        filename=received.filename,
+        media_type=received.media_type,
+        stored=received.stored,
+        collection=received.collection,
+    )
     return document, job, document.upload_id == received.upload_id
-
-
-async def _collection(request: web.Request, caller: Identity, name: str) -> Collection:
-    async with request.app[DB].write() as conn:
-        found = await collections.by_name(conn, caller.user_id, name)
-        if found is None:
-            return await collections.create(conn, caller.user_id, name)
-    authorize(caller, "upload", found)
-    if found.root is not None:
-        raise BadRequest(
-            f"{name} mirrors a folder", cause="Its files are what the folder holds", remedy="Choose another"
-        )
-    return found
 
 
 async def _settled(request: web.Request, document: Document) -> Document:
