@@ -210,6 +210,7 @@ def _row(slim: Slim) -> Row:
         collection_id=slim.collection_id,
         path=slim.path,
         source=slim.media_type == "text/x-source",
+        note=slim.media_type in ("text/markdown", "text/plain"),
         ordinal=slim.ordinal,
         pages=_span(slim.first_page, slim.last_page),
         lines=_span(slim.first_line, slim.last_line),

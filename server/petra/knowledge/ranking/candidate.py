@@ -9,13 +9,15 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the ranker knows of a passage before its text is read. `source` says that it is program text."""
+    """What the ranker knows of a passage before its text is read. `source` says that it is program text,
+    `note` that it is Markdown or plain text."""
 
     id: int
     document_id: str
     collection_id: str
     path: str
     source: bool
+    note: bool
     ordinal: int
     pages: Span | None
     lines: Span | None

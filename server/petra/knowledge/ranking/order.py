@@ -83,8 +83,13 @@ def share_of(query: Query, rows: Sequence[Row], factors: Factors) -> float:
         return SHARE
     if query.is_unspaced:
         return SHARE_UNSPACED
-    part = sum(row.source for row in rows) / len(rows) if rows else 0.0
+    part = source_part(rows)
     return SHARE_OF_SOURCE[query.kind] * part + SHARE_OF[query.kind] * (1 - part)
+
+
+def source_part(rows: Sequence[Row]) -> float:
+    """Which part of these passages is program text."""
+    return sum(row.source for row in rows) / len(rows) if rows else 0.0
 
 
 def add_definitions(
@@ -146,11 +151,15 @@ def add_coherence(ranked: Sequence[Ranked], base: Mapping[int, float]) -> None:
             _add(item, "its file", COHERENCE * sums[document] / most)
 
 
-def lessen_kinds(ranked: Iterable[Ranked], query: Query) -> None:
-    """Let tests, examples, generated files and the like come later, unless they are asked for."""
+def lessen_kinds(ranked: Sequence[Ranked], query: Query) -> None:
+    """Let tests, examples, generated files and the like come later, unless they are asked for; and notes, as
+    far as what was found is program text."""
+    part = source_part([item.row for item in ranked])
     for item in ranked:
         if item.row.source:
             _multiply(item, "kind of file", paths.weight(item.row.path, query.wants))
+        elif item.row.note and "notes" not in query.wants:
+            _multiply(item, "kind of file", 1 - (1 - paths.WEIGHT["notes"]) * part)
 
 
 def spread(ranked: Sequence[Ranked]) -> None:

@@ -11,10 +11,11 @@ from typing import Literal
 
 from petra.knowledge import terms
 
-PathKind = Literal["test", "example", "generated", "reexport"]
+PathKind = Literal["test", "example", "generated", "reexport", "notes"]
 
-WEIGHT: dict[PathKind, float] = {"test": 0.4, "example": 0.4, "generated": 0.4, "reexport": 0.6}
-"""What a passage of such a file counts, where the query does not ask for such files."""
+WEIGHT: dict[PathKind, float] = {"test": 0.4, "example": 0.4, "generated": 0.4, "reexport": 0.6, "notes": 0.7}
+"""What a passage of such a file counts, where the query does not ask for such files.
+Notes are Markdown and text beside program text: a question about a program is answered by the program."""
 
 _PATTERNS: dict[PathKind, re.Pattern[str]] = {
     "test": re.compile(
@@ -37,6 +38,7 @@ _ASKED_BY: dict[PathKind, str] = {
     "example": "example examples sample demo tutorial snippet benchmark",
     "generated": "generated generator protobuf lockfile vendor vendored",
     "reexport": "export exports exported import package",
+    "notes": "readme doc docs documentation documented guide manual changelog changes license install",
 }
 LIFTED_BY = {kind: frozenset(map(terms.stem, words.split())) for kind, words in _ASKED_BY.items()}
 """The words of a query that ask for such files."""
