@@ -23,6 +23,7 @@ class Served:
 
     client: Client
     pid: int
+    data_dir: Path
 
     def post_index(self, folder: Path) -> dict[str, Any]:
         """Ask for a folder to be indexed; the answer names collection and job."""
@@ -66,4 +67,4 @@ def serve(data_dir: Path) -> Iterator[Served]:
     with processes.serve(data_dir) as started:
         running = rendezvous.read(data_dir)
         assert running
-        yield Served(Client(running), started.process.pid)
+        yield Served(Client(running), started.process.pid, data_dir)
