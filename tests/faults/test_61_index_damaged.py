@@ -11,6 +11,9 @@ import pytest
 
 from petra.knowledge.extract.extractor import text_hash
 from petra.knowledge.index import Candidates, Indexes
+from petra.knowledge.index.collection import CollectionIndex
+from petra.knowledge.index.dense import Sizes
+from petra.knowledge.index.entry import Entry
 from petra.storage import chunks, collections, documents, users, vectors
 from petra.storage.chunks import NewChunk
 from petra.storage.database import Database
@@ -114,6 +117,41 @@ async def test_every_damaged_file_is_found_and_healed(
         await indexes.close()
         [generation] = generations(root / collection_id)
         assert (generation / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_a_flipped_byte_of_any_file_of_shards_and_clusters_is_found(tmp_path: Path, place: float) -> None:
+    sizes = Sizes(segment=100, head=16, clustered=150)
+    index = CollectionIndex(tmp_path / "whole", MODEL, sizes)
+    index.open()
+    entries = [Entry(n, f"{n % 5:032x}", "a.txt", f"w{n}", f"{n:064x}", vector(n)) for n in range(300)]
+    index.apply([*entries, Entry(300, "d", "b.txt", "late", "f" * 64, None)], [], 1)
+    index.settle(soon=True)
+    # Some that are gone, in a generation that links the segments of the one before.
+    index.apply([], range(0, 40, 2), 2)
+    index.settle(soon=True)
+    expected = index.chunk_ids().tolist()
+    index.close()
+    [generation] = generations(tmp_path / "whole")
+    names = [path.relative_to(generation) for path in generation.rglob("*") if path.is_file()]
+    assert len([name for name in names if name.suffix == ".vectors"]) == 3
+    for name in names:
+        shutil.rmtree(tmp_path / "damaged", ignore_errors=True)
+        shutil.copytree(tmp_path / "whole", tmp_path / "damaged")
+        path = tmp_path / "damaged" / generation.name / name
+        content = bytearray(path.read_bytes())
+        if content and not name.name.endswith(".lock"):
+            content[round(place * (len(content) - 1))] ^= 0x10
+            path.write_bytes(content)
+            assert opened(tmp_path / "damaged", sizes).watermark == 0, name
+    whole = opened(tmp_path / "whole", sizes)
+    assert (whole.watermark, whole.chunk_ids().tolist()) == (2, expected)
+
+
+def opened(folder: Path, sizes: Sizes) -> CollectionIndex:
+    index = CollectionIndex(folder, MODEL, sizes)
+    index.open()
+    return index
 
 
 async def test_a_missing_index_is_rebuilt(db: Database, tmp_path: Path) -> None:
