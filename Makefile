@@ -13,7 +13,7 @@ GPU_FLAG := $(if $(filter 1,$(GPU)),--gpu)
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/.*' 2>/dev/null)
 
 .PHONY: help setup run dev test test-setup lint format bench-start bench-attribution bench-embedding \
-	bench-engine bench-knowledge soak-engine pins clean FORCE
+	bench-engine bench-knowledge soak-engine pins clean bench-lsp soak-lsp FORCE
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -52,6 +52,12 @@ bench-engine: setup .make/test ## the engine beside llama.cpp's own server, 20 m
 
 bench-knowledge: setup .make/test ## retrieval: quality, freshness, speed, memory, beside semble (ARGS="--quick", --rows …)
 	@$(BIN)/python -m benchmarks.knowledge.run $(ARGS)
+
+bench-lsp: setup .make/test ## keystrokes, `initialize`, sixty clients beside bare pygls, memory (ARGS="--loaded": while busy)
+	@$(BIN)/python benchmarks/lsp/run.py $(ARGS)
+
+soak-lsp: setup .make/test ## an hour of whatever a language client may send (ARGS=SECONDS)
+	@$(BIN)/python -m tests.lsp.fuzz $(or $(ARGS),3600)
 
 soak-engine: setup ## ten minutes with fifty clients that come, go, cancel and stall
 	@$(BIN)/python -m benchmarks.engine.soak $(ARGS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lsprotocol import types
 
+from petra import telemetry
 from petra.lsp.framing import FrameDecoder, FrameError, frame
 from petra.lsp.transport import Limits
 from tests.lsp.door import Client, Door, open_door
@@ -178,5 +180,7 @@ def fuzz(seconds: float, examples: int) -> int:
 
 
 if __name__ == "__main__":
+    telemetry.configure(level="error")
+    logging.disable(logging.CRITICAL)
     length = float(sys.argv[1])
     print(f"{fuzz(length, 1_000_000_000)} exchanges in {length:.0f} s, every request answered")
