@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +152,19 @@ async def test_who_comes_back_over_a_network_finds_the_answer_going_on() -> None
             answer = await client.call("petra/resume", id=answer_id, seq=seen)
             assert answer["finish_reason"] == "stop"
             assert client.notes("petra/stream")[0]["seq"] == seen + 1
+
+
+async def test_what_a_server_wrote_before_it_ended_is_there_in_the_next(tmp_path: Path) -> None:
+    async with desk(token_delay=0.1, data_dir=tmp_path) as first, first.caller() as client:
+        client.request(1, "petra/ask", {"question": "What guards the run queue of the Marlin kernel?"})
+        while (message := await client.receive()) and "text" not in message["params"]["part"]:
+            pass
+        sent = message["params"]
+        await first.rig.petra.assistant.close()
+    async with desk(data_dir=tmp_path) as second, second.caller() as client:
+        answer = await client.call("petra/resume", id=sent["answer"], seq=-1)
+        assert answer["finish_reason"] == "interrupted"
+        assert answer["answer"].startswith(sent["part"]["text"])
 
 
 async def test_search(at: Desk) -> None:

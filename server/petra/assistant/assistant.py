@@ -264,7 +264,7 @@ class Assistant:
                 conn,
                 making.answer.id,
                 [
-                    to_wire(source) | {"chunk_id": passage.chunk_id}
+                    to_wire(source) | {"chunk_id": passage.chunk_id or None}
                     for source, passage in zip(making.sources, making.passages, strict=True)
                 ],
             )
