@@ -26,12 +26,12 @@ import psutil
 
 from petra import rendezvous
 
-FOLDER = Path(__file__).parent
-sys.path.insert(0, str(FOLDER))
-sys.path.insert(0, str(FOLDER.parent / "start"))
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "start"))
 import processes
 from client import URI, Client
 
+FOLDER = Path(__file__).parent
 LINES = 2000
 LINE = "def function(argument):  # a line as lines are\n"
 CLIENTS, EDITS = 60, 200

@@ -8,6 +8,7 @@ import pytest
 
 from petra import __version__
 from tests.lsp.door import TOKEN, open_door
+from tests.lsp.test_tcp import listening
 
 MESSAGE = json.dumps(
     {"jsonrpc": "2.0", "id": 1, "method": "petra/ask", "params": {"question": "from a web page"}}
@@ -26,3 +27,18 @@ async def test_http(verb: str, after_token: bool) -> None:
         assert await client.receive() is None
         assert door.asks.started == []
         await door.still_serves()
+
+
+@pytest.mark.parametrize("verb", ["GET", "POST", "CONNECT", "OPTIONS"])
+async def test_http_on_the_port_that_others_can_reach(verb: str) -> None:
+    """The body of the request is a whole session that would be let in."""
+    options = {"petra": {"token": TOKEN}}
+    initialize = {"capabilities": {}, "initializationOptions": options}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialize})
+    frames = "".join(f"Content-Length: {len(part)}\r\n\r\n{part}" for part in (body, MESSAGE))
+    async with listening() as port:
+        client = await port.knock()
+        client.writer.write(f"{verb} / HTTP/1.1\r\nHost: x\r\n\r\n{frames}".encode())
+        assert await client.receive() is None
+        assert port.sessions == []
+        assert port.asks.started == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.lsp.door import open_door
+from tests.lsp.door import Client, open_door
+from tests.lsp.test_tcp import initialize, listening
 
 
 async def test_same_request_id() -> None:
@@ -31,3 +32,15 @@ async def test_one_client_cannot_cancel_anothers_request() -> None:
         two.ask(2, "done")
         await two.reply(2)
         assert door.asks.cancelled == []
+
+
+async def test_same_request_id_over_tcp() -> None:
+    async with listening() as port:
+        clients: list[Client] = [await port.knock() for _ in range(8)]
+        for client in clients:
+            initialize(client)
+            await client.reply(1)
+        for number, client in enumerate(clients):
+            client.ask(1, f"question of client {number}", id="same")
+        for number, client in enumerate(clients):
+            assert (await client.reply(1))["result"]["answer"] == f"question of client {number} "
