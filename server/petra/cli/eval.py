@@ -65,7 +65,7 @@ def settings(args: argparse.Namespace) -> Settings:
     """All settings, for a data directory beside a person's own collections unless one is given."""
     given = options.settings(args)
     folder = given.data_dir.absolute() if args.data_dir else given.data_dir.absolute() / "evaluation"
-    return given.model_copy(update={"data_dir": folder, "models_dir": given.models})
+    return given.model_copy(update={"data_dir": folder, "models_dir": given.models, "watch": False})
 
 
 async def _measure(args: argparse.Namespace, values: Settings) -> dict[str, Any]:

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
+from typing import Any
 
 from petra.cli import skipped
-from petra.cli.client import connect
+from petra.cli.client import Client, connect
 from petra.cli.indexing import index
 from petra.cli.show import line
+from petra.errors import BadRequest, NotFound
 
 HELP = "make a file or folder searchable"
+_DONE = {"changed": "can be searched as it is now", "removed": "removed", "all": "everything looked at again"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to index and under which name."""
     parser.add_argument("path", type=Path)
     parser.add_argument("--collection", metavar="NAME", help="name of the collection (the folder's name)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--dry-run", action="store_true", help="only tell what would be indexed, what is left out, and why"
+    )
+    how.add_argument("--watch", action="store_true", help="then tell what changes, until Ctrl-C")
 
 
 def run(args: argparse.Namespace) -> int:
     """Index, wait, and say what became of every file that is not searchable as a whole."""
+    if args.dry_run:
+        return _tell(args.path.expanduser().resolve())
+    if args.watch and args.path.is_file():
+        raise BadRequest("A single file is not followed", remedy="Index the folder that it is in")
     client = connect(args)
     indexed = index(client, args.path, args.collection)
     found = client.get("/api/v1/documents", collection=indexed.collection)
@@ -34,4 +47,44 @@ def run(args: argparse.Namespace) -> int:
         if item["reason"]:
             what = "left out" if item["state"] == "failed" else "read in part"
             line(f"  {what}: {item['path']}: {item['reason']}")
+    return _follow(client, indexed.job["collection_id"], indexed.collection) if args.watch else 0
+
+
+def _tell(path: Path) -> int:
+    """What indexing `path` would do, without a server, a model or an index."""
+    from petra.knowledge.names import escaped
+    from petra.knowledge.preview import preview
+    from petra.knowledge.skipped import summary
+
+    try:
+        found = preview(path)
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read", cause=error.strerror or "") from error
+    size = sum(file.size for file in found.taken)
+    noun = "file" if len(found.taken) == 1 else "files"
+    line(f"{len(found.taken):,} {noun} would be indexed, {size / 1e6:,.1f} MB")
+    for text in skipped.lines(summary(found.left_out)):
+        line(text)
+    for file in found.taken:
+        line(f"  + {escaped(file.path)}")
+    for name, reason in found.left_out:
+        line(f"  - {escaped(name)}: {reason}")
     return 0
+
+
+def _follow(client: Client, collection_id: str, name: str) -> int:
+    """One line for each change, until Ctrl-C."""
+    try:
+        told, after = client.get(f"/api/v1/collections/{collection_id}/changes"), 0
+        line(f"Following {name}" + (f" by looking at it: {told['reason']}" if told["reason"] else ""))
+        while True:
+            after = max((change["number"] for change in told["changes"]), default=after)
+            told = client.get(f"/api/v1/collections/{collection_id}/changes", after=after)
+            for change in told["changes"]:
+                line(_told(change))
+    except KeyboardInterrupt:
+        return 0
+
+
+def _told(change: dict[str, Any]) -> str:
+    return f"{time.strftime('%H:%M:%S')} {change['path']}: {_DONE[change['what']]} ({change['ms']} ms)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from petra.knowledge.names import escaped
+
 EXAMPLES = 3
 
 
@@ -17,7 +19,12 @@ def summary(left_out: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
         what = "folders" if path.endswith("/") else "files"
         groups.setdefault((what, reason), []).append(path)
     counted = [
-        {"what": what, "reason": reason, "count": len(paths), "examples": sorted(paths)[:EXAMPLES]}
+        {
+            "what": what,
+            "reason": reason,
+            "count": len(paths),
+            "examples": [escaped(path) for path in sorted(paths)[:EXAMPLES]],
+        }
         for (what, reason), paths in groups.items()
     ]
     return sorted(counted, key=lambda item: (item["what"], -int(str(item["count"])), item["reason"]))
