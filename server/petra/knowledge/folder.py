@@ -24,7 +24,7 @@ from petra.telemetry import logger
 
 log = logger("petra.knowledge.folder")
 
-GROUP = 2048
+GROUP = 768
 """Chunks that become searchable together. Those of the first batch do so at once: somebody waits."""
 BATCH_FILES = 64
 BATCH_BYTES = 1 << 18
