@@ -57,9 +57,14 @@ def _tell(path: Path) -> int:
     from petra.knowledge.skipped import summary
 
     try:
+        path.stat()
         found = preview(path)
     except OSError as error:
-        raise NotFound(f"{path} cannot be read", cause=error.strerror or "") from error
+        raise NotFound(
+            f"{path} cannot be read",
+            cause=error.strerror or "",
+            remedy="Give a file or folder of this machine",
+        ) from error
     size = sum(file.size for file in found.taken)
     noun = "file" if len(found.taken) == 1 else "files"
     line(f"{len(found.taken):,} {noun} would be indexed, {size / 1e6:,.1f} MB")
