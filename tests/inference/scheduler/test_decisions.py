@@ -196,3 +196,12 @@ class TestCells:
         cells.trim(0, 60)
         cells.write(0, 10)
         assert cells.used() == 90
+
+
+def test_what_everybody_shares_comes_before_a_little_more_of_ones_own() -> None:
+    shared, prompt = list(range(100)), list(range(200))
+    pinned = Holding(shared, None, 100, kind=Kind.PINNED, held=100, sequence=0)
+    for own, wanted in ((110, pinned), (150, None)):
+        parked = Holding([*range(own), -1], "ada", 100, kind=Kind.PARKED, held=own, sequence=1)
+        source = best([parked, pinned], prompt, "ada", 100, None)
+        assert source and source.holding is (wanted or parked)

@@ -63,6 +63,7 @@ class Cache:
         sequence is taken."""
         if source and self._take_over(holding, source):
             return True
+        self._supersede(holding, source)
         spare = source.holding if source else None
         if not self._free and not self.make_room(0, sequences=1, spare=spare):
             return False
@@ -192,6 +193,18 @@ class Cache:
         holding.sequence, holding.held = old.sequence, old.held
         self.cut(holding, source.length)
         return True
+
+    def _supersede(self, holding: Holding, source: Source | None) -> None:
+        """Drop what the same person left in the cache where little of it is not in the new prompt: beside
+        it, it would make every step longer."""
+        for kept in list(self.kept):
+            resting = kept.kind is Kind.PARKED and kept.sequence is not None
+            theirs = kept.owner == holding.owner is not None and kept.adapter == holding.adapter
+            if not (resting and theirs) or (source and kept is source.holding):
+                continue
+            shared = common(kept.tokens, holding.tokens, kept.held)
+            if shared >= kept.public and kept.held - shared <= MOST_LOST:
+                self._drop(kept)
 
     def _restore(self, holding: Holding, source: Source) -> None:
         """Bring a sequence back from memory, its shared beginning from whoever still has it."""

@@ -8,6 +8,9 @@ from enum import Enum, auto
 
 # A copy that saves fewer tokens than this is not worth waiting for.
 WORTH_WAITING = 16
+# So much longer has to be what a person left behind than what everybody shares: a sequence that goes on from
+# it keeps a few cells far up in the cache, and every step looks at all cells below them.
+WORTH_OWN = 32
 
 
 class Kind(Enum):
@@ -102,17 +105,19 @@ def best(
     *,
     can_trim: bool = True,
 ) -> Source | None:
-    """The longest beginning to go on from, None without any. Of equal ones, what is in the cache comes
-    before what is in memory, and what is computed before what is not yet."""
+    """The longest beginning to go on from, None without any; a parked one where it is longer by WORTH_OWN.
+    Of equal ones, what is in the cache comes before what is in memory, and what is computed before what
+    is not yet."""
     found: Source | None = None
-    rank: tuple[int, bool, bool] = (0, False, False)
+    rank: tuple[int, bool, bool] | None = None
     for holding in holdings:
         length = shareable(holding, tokens, owner, public, adapter, can_trim=can_trim)
         ready = holding.held >= length
         # Nobody waits for a few tokens: then as much as is there now.
         if not ready and length - holding.held < WORTH_WAITING:
             length, ready = holding.held, True
-        mine = (length, holding.sequence is not None, ready)
-        if length > 0 and mine > rank:
+        worth = length - WORTH_OWN * (holding.kind is Kind.PARKED)
+        mine = (worth, holding.sequence is not None, ready)
+        if length > 0 and (rank is None or mine > rank):
             found, rank = Source(holding, length), mine
     return found
