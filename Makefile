@@ -13,7 +13,7 @@ GPU_FLAG := $(if $(filter 1,$(GPU)),--gpu)
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/.*' 2>/dev/null)
 
 .PHONY: help setup run dev test test-setup lint format bench-start bench-attribution bench-embedding \
-	bench-engine bench-knowledge soak-engine pins clean bench-lsp soak-lsp FORCE
+	bench-engine bench-knowledge soak-engine soak pins clean bench-lsp soak-lsp FORCE
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -61,6 +61,9 @@ soak-lsp: setup .make/test ## an hour of whatever a language client may send (AR
 
 soak-engine: setup ## ten minutes with fifty clients that come, go, cancel and stall
 	@$(BIN)/python -m benchmarks.engine.soak $(ARGS)
+
+soak: setup .make/test ## 500 kills and 200 lives of a naive model, half an hour (ARGS="--kills 100")
+	@$(BIN)/python -m tests.durability.soak $(ARGS)
 
 pins: .make/preflight ## write constraints.txt anew, with the newest versions that pyproject.toml allows
 	@sh $(SETUP)/pins.sh "$$(cat .make/preflight)"

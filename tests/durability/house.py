@@ -165,6 +165,15 @@ class House:
                 return found
             await asyncio.sleep(0.005)
 
+    async def embedded(self, seconds: float = 20.0) -> None:
+        """Wait until every passage has its vector: what was just saved is embedded without a job."""
+        async with self.db.read() as conn:
+            mine = await collections.list_for(conn, self.owner)
+        async with asyncio.timeout(seconds):
+            for collection in mine:
+                while await self.indexes.missing(collection.id):
+                    await asyncio.sleep(0.005)
+
     async def mirrored(self) -> str | None:
         """The collection of the folder, once there is one."""
         async with self.db.read() as conn:

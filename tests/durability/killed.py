@@ -29,7 +29,7 @@ from .agreement import EVERYWHERE, differences, words
 from .house import MODELS, House
 from .old_database import still_there
 
-STEPS = 6
+STEPS = 3
 WRITES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree", "open"})
 """What counts as a point of a life, beside every statement and commit."""
 

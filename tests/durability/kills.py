@@ -35,7 +35,7 @@ class Loop:
     removing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     ends: Counter[str] = field(default_factory=Counter)
-    points: int = 150 * STEPS
+    points: int = 120 * STEPS
 
     def live(self, *, to_its_end: bool = False, early: bool = False) -> None:
         """One life: killed at a point of its writes or at a time, early (while it starts) or later."""
@@ -43,7 +43,7 @@ class Loop:
         asked |= {"point": None, "uploads": self.uploads, "begun": self.begun, "removing": self.removing}
         if not to_its_end:
             if self.chance.random() < 0.7:
-                asked["point"] = self.chance.randrange(300 if early else self.points)
+                asked["point"] = self.chance.randrange(200 if early else self.points)
             else:
                 asked["seconds"] = self.chance.uniform(0.02, 0.3 if early else 1.0)
         said = self._told(asked)
@@ -55,7 +55,7 @@ class Loop:
     def migrate(self, fresh: Path) -> None:
         """An old database is opened and killed at that, then opened once more."""
         shutil.copy(fresh, self.folder / "old.db")
-        asked = {"do": "migrate", "database": "old.db", "point": self.chance.randrange(60)}
+        asked = {"do": "migrate", "database": "old.db", "point": self.chance.randrange(27)}
         for what, value in (*self._told(asked), *self._told(asked | {"point": None})):
             self._take(what, value)
         for path in self.folder.glob("old.db*"):
@@ -121,7 +121,7 @@ def kill(folder: Path, times: int, seed: int) -> Loop:
         round = 0
         while lives.ends["killed"] < times and not lives.problems:
             round += 1
-            if round % 6 == 0:
+            if round % 3 == 0:
                 lives.migrate(folder / "first.db")
             else:
                 # Never twice in a row: a job that takes the server down three times is given up.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +16,7 @@ from petra.storage import jobs
 
 from .agreement import EVERYWHERE, differences
 from .house import MODELS, House
+from .stand_ins import folder
 
 T = TypeVar("T")
 NAMES = ["a.txt", "notes.md", "src/deep/b.txt", "src/lock.py"]
@@ -51,7 +51,8 @@ class Agrees(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="petra-"))
+        self.stack = ExitStack()
+        self.folder = self.stack.enter_context(folder())
         self.files: dict[str, str] = {}
         self.uploads: dict[str, str] = {}
         self.marks = 0
@@ -59,14 +60,15 @@ class Agrees(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self._run(self.house.close())
-        shutil.rmtree(self.folder)
+        self.stack.close()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.life.run(work)
 
     @initialize(pieces=TEXTS)
     def begin(self, pieces: list[list[str]]) -> None:
-        self._write(NAMES[0], self._text(pieces))
+        for name in NAMES[:2]:
+            self._write(name, self._text(pieces))
         self._index()
 
     @rule(name=st.sampled_from(NAMES), pieces=TEXTS, seen=st.booleans())
@@ -149,6 +151,7 @@ class Agrees(RuleBasedStateMachine):
     def agrees(self) -> None:
         ended = self._run(self.house.idle())
         assert not [job for job in ended if job.state == "failed" and job.kind != "reindex"]
+        self._run(self.house.embedded())
         assert not self._run(differences(self.house, self.files, self.uploads))
 
     def _text(self, pieces: list[list[str]]) -> str:

@@ -1,10 +1,13 @@
-"""An embedder and an extractor that are quick, deterministic and without a process of their own."""
+"""An embedder, an extractor and a folder that are quick, deterministic and need no process."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +20,16 @@ from petra.knowledge.index.entry import Vector
 from petra.storage.chunks import NewChunk
 
 DIMENSION = 16
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that is gone afterwards, in memory where the system has that: what a process that is killed
+    has written is there all the same, and a sync takes no time."""
+    memory = Path("/dev/shm")
+    where = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="petra-", dir=where, ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 class Words:

@@ -3,15 +3,15 @@ nothing is there in part, the index has what the rows have."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.durability.kills import kill
+from tests.durability.stand_ins import folder
 
 KILLS = 60
 
 
-def test_sixty_kills_lose_nothing(tmp_path: Path) -> None:
-    lives = kill(tmp_path, KILLS, seed=59)
+def test_sixty_kills_lose_nothing() -> None:
+    with folder() as place:
+        lives = kill(place, KILLS, seed=59)
     assert not lives.problems
     assert lives.ends["killed"] >= KILLS
     assert lives.uploads
