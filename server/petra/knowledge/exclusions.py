@@ -33,9 +33,9 @@ class Exclusions:
     def why(self, name: str) -> str | None:
         """Why the entry `name` of the folder is left out, or None. A folder's name ends with `/`."""
         path = self.prefix + name
-        if self.petra and (said := gitignore.left_out(path, self.petra)) is not None:
+        if self.petra and (said := gitignore.left_out(path, name, self.petra)) is not None:
             return BY_PETRA if said else None
-        if self.git and gitignore.left_out(path, self.git):
+        if self.git and gitignore.left_out(path, name, self.git):
             return BY_GIT
         return None
 

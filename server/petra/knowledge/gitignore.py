@@ -20,24 +20,37 @@ LONGEST = 256 * 1024
 """Bytes of a file of rules that are read: longer ones were not written by people."""
 _BELOW = "(?P<ps_d>/)"
 _SELF_OR_BELOW = "(?:(?P<ps_d>/)|$)"
+_ANYWHERE = "^(?:.+/)?"
 _ALL_FOLDERS = r".+/\Z"
 _SPECIAL = {".": ".", _BELOW: _ALL_FOLDERS, "/": _ALL_FOLDERS}
 
 
 @dataclass(frozen=True)
+class _Group:
+    """Lines in a row that say the same. Those without a slash in the middle are about a name, wherever it is:
+    most are, and a name is quicker to compare than a path."""
+
+    leave_out: bool
+    name: re.Pattern[str] | None
+    path: re.Pattern[str] | None
+
+
+@dataclass(frozen=True)
 class Rules:
     """The rules of one file. `base` is the folder they are for, as a prefix of paths: `""` or `"a/b/"`.
-    `groups` are (leave out?, expression), the last line of the file first."""
+    The last line of the file is in the first group."""
 
     base: str
-    groups: tuple[tuple[bool, re.Pattern[str]], ...]
+    groups: tuple[_Group, ...]
 
-    def decide(self, path: str) -> bool | None:
-        """Whether `path` is left out; None when no rule speaks of it. A folder's path ends with `/`."""
-        below = path[len(self.base) :]
-        for leave_out, expression in self.groups:
-            if expression.match(below):
-                return leave_out
+    def decide(self, path: str, name: str) -> bool | None:
+        """Whether `path`, whose last part is `name`, is left out; None when no rule speaks of it. A folder's
+        path and name end with `/`."""
+        for group in self.groups:
+            if (group.name and group.name.match(name)) or (
+                group.path and group.path.match(path, len(self.base))
+            ):
+                return group.leave_out
         return None
 
 
@@ -45,19 +58,19 @@ def rules(text: str, base: str = "") -> Rules:
     """The rules that `text` holds, one a line. Lines that git would not understand say nothing."""
     lines = list(_expressions(text))
     lines.reverse()
-    return Rules(
-        base,
-        tuple(
-            (leave_out, re.compile("|".join(f"(?:{line})" for _, line in some), re.DOTALL))
-            for leave_out, some in groupby(lines, key=lambda item: item[0])
-        ),
-    )
+    groups = []
+    for leave_out, some in groupby(lines, key=lambda item: item[0]):
+        expressions = [expression for _, expression in some]
+        names = [expression[len(_ANYWHERE) :] for expression in expressions if _is_name(expression)]
+        paths = [expression.removeprefix("^") for expression in expressions if not _is_name(expression)]
+        groups.append(_Group(leave_out, _any(names), _any(paths)))
+    return Rules(base, tuple(groups))
 
 
-def left_out(path: str, stack: Sequence[Rules]) -> bool | None:
+def left_out(path: str, name: str, stack: Sequence[Rules]) -> bool | None:
     """What the deepest of these files that speaks of `path` says. They are given from the top down."""
     for item in reversed(stack):
-        if (decision := item.decide(path)) is not None:
+        if (decision := item.decide(path, name)) is not None:
             return decision
     return None
 
@@ -72,6 +85,18 @@ def _expressions(text: str) -> Iterator[tuple[bool, str]]:
                 yield leave_out, expression
         except (GitIgnorePatternError, re.error):
             continue
+
+
+def _is_name(expression: str) -> bool:
+    """Whether an expression fits one name in any folder. What `*` and the like become has slashes too."""
+    if not expression.startswith(_ANYWHERE):
+        return False
+    name = expression[len(_ANYWHERE) :].removesuffix(r"/?\Z").removesuffix(r"/\Z")
+    return "/" not in name.replace("[^/]", "")
+
+
+def _any(expressions: Sequence[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(f"(?:{item})" for item in expressions), re.DOTALL) if expressions else None
 
 
 def _exactly(expression: str, folders_below: bool) -> str:
