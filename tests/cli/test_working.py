@@ -24,6 +24,14 @@ def test_progress_is_told_in_the_unit_that_people_use() -> None:
     )
 
 
+def test_a_job_that_waits_says_for_what() -> None:
+    waiting = job(
+        kind="embed", state="embedding", done=1, total=4, unit="bytes", eta_s=9, waits_for="It is away."
+    )
+    assert progress(waiting) == "Learning what passages mean 25 %, waiting: It is away."
+    assert progress(waiting | {"waits_for": None}) == "Learning what passages mean 25 %, about 9 s left"
+
+
 def test_only_what_has_not_ended_is_listed_oldest_first() -> None:
     jobs = [job(id=9), job(id=8, state="ready"), job(id=3, kind="index")]
     assert [item["id"] for item in open_jobs(jobs)] == [3, 9]

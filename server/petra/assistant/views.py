@@ -66,6 +66,7 @@ def job(item: Job, now: float) -> dict[str, Any]:
         "unit": item.unit,
         "eta_s": item.eta_s(now),
         "reason": item.reason,
+        "waits_for": item.payload.get("waits_for"),
         "collection_id": item.collection_id,
         "document_id": item.document_id,
         "model": item.payload.get("model"),

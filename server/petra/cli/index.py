@@ -9,8 +9,9 @@ from typing import Any
 
 from petra.cli import skipped
 from petra.cli.client import Client, connect
-from petra.cli.indexing import index
+from petra.cli.indexing import index, learning, learnt
 from petra.cli.show import line
+from petra.cli.working import progress
 from petra.errors import BadRequest, NotFound
 
 HELP = "make a file or folder searchable"
@@ -26,10 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="only tell what would be indexed, what is left out, and why"
     )
     how.add_argument("--watch", action="store_true", help="then tell what changes, until Ctrl-C")
+    parser.add_argument(
+        "--wait", action="store_true", help="end when the passages can be searched by their meaning, too"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Index, wait, and say what became of every file that is not searchable as a whole."""
+    """Index, wait until words can be searched, and say what became of every file that is not as a whole."""
     if args.dry_run:
         return _tell(args.path.expanduser().resolve())
     if args.watch and args.path.is_file():
@@ -47,7 +51,16 @@ def run(args: argparse.Namespace) -> int:
         if item["reason"]:
             what = "left out" if item["state"] == "failed" else "read in part"
             line(f"  {what}: {item['path']}: {item['reason']}")
+    _tell_meaning(client, indexed.job["collection_id"], wait=args.wait)
     return _follow(client, indexed.job["collection_id"], indexed.collection) if args.watch else 0
+
+
+def _tell_meaning(client: Client, collection_id: str, *, wait: bool) -> None:
+    """Say that the embedder is not through yet, or wait until it is."""
+    if wait:
+        learnt(client, collection_id)
+    elif job := learning(client, collection_id):
+        line(f"They are found by their words now, by their meaning soon ({progress(job)}; petra status)")
 
 
 def _tell(path: Path) -> int:

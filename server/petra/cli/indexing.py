@@ -1,4 +1,4 @@
-"""Indexing a path through the server, and waiting until it can be searched."""
+"""Indexing a path through the server, and waiting until its words can be searched, or its meaning too."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 
 from petra.cli.client import Client
 from petra.cli.show import Progress
-from petra.cli.working import ENDED
-from petra.errors import Cancelled, NotFound, PetraError, UnreadableDocument
+from petra.cli.waiting import finished
+from petra.cli.working import open_jobs, progress
+from petra.errors import NotFound, UnreadableDocument
+
+POLL_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Indexed:
 
 
 def index(client: Client, path: Path, name: str | None = None) -> Indexed:
-    """Index `path` and wait until it is done, showing progress on stderr. Ctrl-C cancels the job.
+    """Index `path` and wait until its words can be searched, showing progress on stderr. Ctrl-C cancels the
+    job. What the passages mean is learnt behind, by a job of its own.
 
     Raises NotFound for a path that is not there, UnreadableDocument for a single file that cannot be read,
     and PetraError with the reason when the job fails.
@@ -32,11 +36,7 @@ def index(client: Client, path: Path, name: str | None = None) -> Indexed:
     if not path.exists():
         raise NotFound(f"{path} does not exist", remedy="Give a file or folder of this machine")
     started = client.post("/api/v1/index", {"path": str(path), "collection": name})
-    job = _wait(client, started["job_id"], path)
-    if job["state"] == "failed":
-        raise PetraError(f"{path} could not be indexed", cause=job["reason"] or "")
-    if job["state"] == "cancelled":
-        raise Cancelled(f"Indexing {path} was cancelled", remedy="What was finished stays searchable")
+    job = finished(client, started["job_id"], f"{path} could not be indexed")
     collection = started["collection"]
     below = _below_root(client, collection, path)
     if path.is_file():
@@ -44,39 +44,30 @@ def index(client: Client, path: Path, name: str | None = None) -> Indexed:
     return Indexed(collection, below, job)
 
 
+def learning(client: Client, collection_id: str) -> dict[str, Any] | None:
+    """The job that learns what the passages of a collection mean, if it has not ended."""
+    jobs = open_jobs(client.get("/api/v1/jobs", limit=500))
+    return next(
+        (job for job in jobs if (job["kind"], job["collection_id"]) == ("embed", collection_id)), None
+    )
+
+
+def learnt(client: Client, collection_id: str) -> None:
+    """Wait until all passages are searched by their meaning. Ctrl-C ends the waiting, not the work."""
+    shown = Progress()
+    try:
+        while job := learning(client, collection_id):
+            shown.show(progress(job))
+            time.sleep(POLL_SECONDS)
+    finally:
+        shown.clear()
+
+
 def _check_readable(client: Client, collection: str, path: str) -> None:
     """A folder may hold files that cannot be read; of one that was named, a person wants to know."""
     for item in client.get("/api/v1/documents", collection=collection):
         if item["path"] == path and item["state"] == "failed":
             raise UnreadableDocument(f"{path} could not be read", cause=item["reason"] or "")
-
-
-def _wait(client: Client, job_id: int, path: Path) -> dict[str, Any]:
-    progress = Progress()
-    pause = 0.02
-    try:
-        while True:
-            job: dict[str, Any] = client.get(f"/api/v1/jobs/{job_id}")
-            if job["state"] in ENDED:
-                return job
-            progress.show(f"Indexing {path.name}: {describe(job)}")
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.3)
-    except KeyboardInterrupt:
-        client.post(f"/api/v1/jobs/{job_id}/cancel")
-        raise
-    finally:
-        progress.clear()
-
-
-def describe(job: dict[str, Any]) -> str:
-    """How far a job is, in words."""
-    text = str(job["state"])
-    if job["total"]:
-        text += f" {job['done']} of {job['total']} {job['unit']}"
-    if job["eta_s"]:
-        text += f", about {job['eta_s']:.0f} s left"
-    return text
 
 
 def _below_root(client: Client, collection: str, path: Path) -> str | None:

@@ -28,6 +28,8 @@ def progress(job: dict[str, Any]) -> str:
         text += f" {min(100 * job['done'] // job['total'], 100)} %"
     elif job["total"]:
         text += f": {job['done']} of {job['total']} {job['unit']}"
+    if job.get("waits_for"):
+        return f"{text}, waiting: {job['waits_for']}"
     return text + (f", about {job['eta_s']:.0f} s left" if job["eta_s"] else "")
 
 

@@ -1,10 +1,18 @@
 import { expect, test } from "vitest";
-import type { DocumentView } from "../server/api";
-import { progressOf, visible } from "./describe";
+import type { DocumentView, JobView } from "../server/api";
+import { jobProgress, progressOf, visible } from "./describe";
 
 test("what would make a path read as another is made visible, and nothing else", () => {
   expect(visible("src/invoice\u202efdp.exe\n")).toBe("src/invoice\uFFFDfdp.exe\uFFFD");
   expect(visible("notes/déjà vu 漢字.md")).toBe("notes/déjà vu 漢字.md");
+});
+
+test("learning what passages mean is told in per cent, and what it waits for in words", () => {
+  const job: JobView = { id: 1, kind: "embed", state: "embedding", done: 250, total: 1000, unit: "bytes", eta_s: 40 };
+  expect(jobProgress(job).text).toBe("Learning what passages mean 25 %, about 40 s");
+  expect(jobProgress({ ...job, waits_for: "The model is away." }).text).toBe(
+    "Learning what passages mean: waiting. The model is away.",
+  );
 });
 
 test("a deck that is ready says how many slides it has, a PDF how many pages", () => {

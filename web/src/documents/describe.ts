@@ -14,7 +14,7 @@ export interface Progress {
 /** How far a document is. */
 export function progressOf(document: DocumentView, job: JobView | undefined): Progress {
   const share = job?.total ? Math.min(1, job.done / job.total) : null;
-  const count = job?.total ? ` ${job.unit ? `${job.unit} ` : ""}${job.done} of ${job.total}` : "";
+  const count = job?.total ? counted(job, job.total) : "";
   switch (document.state) {
     case "queued":
       return { text: "Waiting", share: null };
@@ -29,6 +29,12 @@ export function progressOf(document: DocumentView, job: JobView | undefined): Pr
   }
 }
 
+/** How much of a document is done; bytes say nothing to anybody, so they become a percentage. */
+function counted({ unit, done }: JobView, total: number): string {
+  if (unit === "bytes") return done ? ` ${Math.floor((100 * done) / total)} %` : "";
+  return ` ${unit ? `${unit} ` : ""}${done} of ${total}`;
+}
+
 /** What a job does: "Downloading SmolLM2-135M-Instruct". */
 export function jobName({ kind, state, model }: JobView): string {
   switch (kind) {
@@ -36,6 +42,8 @@ export function jobName({ kind, state, model }: JobView): string {
       return "Reading a folder";
     case "ingest":
       return "Reading a file";
+    case "embed":
+      return "Learning what passages mean";
     case "pull":
       return `${state === "verifying" ? "Checking" : "Downloading"} ${model ?? "a model"}`;
     default:
@@ -47,6 +55,7 @@ export function jobName({ kind, state, model }: JobView): string {
 export function jobProgress(job: JobView): Progress {
   const share = job.total ? Math.min(1, job.done / job.total) : null;
   if (job.state === "queued") return { text: `${jobName(job)}: waiting`, share };
+  if (job.waits_for) return { text: `${jobName(job)}: waiting. ${job.waits_for}`, share };
   if (share === null) return { text: jobName(job), share };
   if (job.unit === "bytes") {
     return { text: `${jobName(job)} ${Math.floor(100 * share)} %${remaining(job.eta_s)}`, share };

@@ -33,6 +33,8 @@ export interface JobView {
   unit?: string;
   eta_s?: number | null;
   reason?: string | null;
+  /** What a job waits for before it goes on by itself. */
+  waits_for?: string | null;
   document_id?: string | null;
   /** The model that a job of kind `pull` fetches. */
   model?: string | null;
