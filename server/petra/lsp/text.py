@@ -14,8 +14,8 @@ Place = tuple[int, int]
 
 _CODECS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_OTHER_SEPARATORS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
-"""Where `str.splitlines` ends a line and LSP does not."""
+_OTHER_SEPARATORS = "\v\f\x1c\x1d\x1e"
+"""Where `str.splitlines` ends a line of ASCII and LSP does not."""
 
 
 class Text:
@@ -112,7 +112,7 @@ def units(text: str, encoding: Encoding) -> int:
 
 def _split(text: str) -> list[str]:
     """Lines with their ends; the last one has none and may be empty."""
-    fast = text.isascii() and not _OTHER_SEPARATORS.search(text)
+    fast = text.isascii() and not any(separator in text for separator in _OTHER_SEPARATORS)
     lines = text.splitlines(keepends=True) if fast else _LINE.findall(text)
     if not lines or lines[-1].endswith(("\r", "\n")):
         lines.append("")
