@@ -73,7 +73,7 @@ class Upkeep:
         version = self.current.version
         async with self._db.read() as conn:
             mine = await collections.list_for(conn, owner_id)
-            counts = [
+            counted = [
                 (
                     item,
                     await counts.documents_by_state(conn, item.id),
@@ -83,7 +83,7 @@ class Upkeep:
             ]
         folder = self._folder / version.folder
         sizes = await asyncio.to_thread(lambda: [gc.size_of(folder / item.id) for item in mine])
-        return [Indexed(*counted, size) for counted, size in zip(counts, sizes, strict=True)]
+        return [Indexed(*item, size) for item, size in zip(counted, sizes, strict=True)]
 
     async def _gc(self, context: JobContext) -> None:
         """Handle a job of kind "gc", payload {"previous": whether to give up the version before}."""
