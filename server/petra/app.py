@@ -42,6 +42,7 @@ from petra.knowledge.upkeep import Upkeep
 from petra.knowledge.watch import Watching
 from petra.lsp.features import Parts
 from petra.lsp.listener import Listener, serve, serve_tcp
+from petra.lsp.protocol import warm
 from petra.lsp.session import Session
 from petra.lsp.transport import Channel, Connection
 from petra.lsp.transport import Limits as ConnectionLimits
@@ -268,6 +269,7 @@ class Petra:
     async def listen_lsp(self, address: str) -> Listener:
         """Accept language clients on the unix socket (or `host:port`) `address`."""
         owner = Identity(self.owner_id, "owner", local=True)
+        await asyncio.to_thread(warm)
         return await serve(
             address,
             token=self.token,
