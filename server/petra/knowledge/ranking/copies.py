@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -11,19 +12,23 @@ ALIKE = 0.9
 """Which part of the words of two passages has to be in both."""
 FEWEST = 8
 """Words below which two passages are only the same when they are equal."""
+SIGNS = 3
+"""Longest words of a passage: of two that are nearly the same, at least one is in both."""
 
 
 def distinct(ranked: Iterable[tuple[T, str]]) -> list[T]:
     """The items whose text is nearly in none before them, in order."""
     kept: list[T] = []
-    seen: list[frozenset[str]] = []
     texts: set[str] = set()
+    with_sign: dict[str, list[frozenset[str]]] = defaultdict(list)
     for item, text in ranked:
         words = frozenset(text.split())
-        if text in texts or any(alike(words, other) for other in seen):
+        signs = sorted(words, key=lambda word: (-len(word), word))[:SIGNS]
+        if text in texts or any(alike(words, other) for sign in signs for other in with_sign[sign]):
             continue
         texts.add(text)
-        seen.append(words)
+        for sign in signs:
+            with_sign[sign].append(words)
         kept.append(item)
     return kept
 

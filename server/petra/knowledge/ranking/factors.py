@@ -27,5 +27,3 @@ class Factors:
     """Tables of contents and indexes come below what they point to."""
     copies: bool = True
     """Passages that say nearly the same are shown once."""
-    neighbours: bool = True
-    """Passages that follow each other are shown as one."""
