@@ -173,3 +173,20 @@ def test_without_faiss_numpy_answers_alike_from_the_same_files(tmp_path: Path) -
         assert (mine[0], kind) == ("FaissFlat", "NumpyFlat")
         assert found == mine[1]
     assert answers_of(tmp_path / "theirs").split(" ", 1)[1] == mine[1]
+
+
+def test_words_within_many_documents_are_those_of_a_search_within_them(tmp_path: Path) -> None:
+    index = CollectionIndex(tmp_path, "model", SMALL)
+    index.open()
+    rows = vectors(3000)
+    made = [
+        Entry(n, f"{n // 3:032x}", "a.txt", f"common w{n % 50}", f"{n:064x}", row if n % 4 else None)
+        for n, row in enumerate(rows)
+    ]
+    index.apply(made, range(0, 3000, 7), 1)
+    within = [f"{n:032x}" for n in range(0, 1000, 3)]
+    for query in ("common", "w7 common", "w3", "nothing"):
+        found = dict(index.search(query, None, 20, within).lexical)
+        expected = index._lexical.search(query, 3000, within)
+        assert sorted(found.values(), reverse=True) == [score for _, score in expected[:20]]
+        assert found.items() <= dict(expected).items()

@@ -153,6 +153,17 @@ class Dense:
             found.append(Hits(self.head_chunks[rows], products(self.head[rows], vector)))
         return _scored(Hits.together(found))
 
+    def documents_of(self, ids: Ints) -> dict[int, bytes]:
+        """The documents of these chunks, of those that have a vector."""
+        found: dict[int, bytes] = {}
+        for part in self.parts:
+            rows = part.segment.find(ids)
+            names = part.segment.names[part.segment.numbers[rows]]
+            found |= zip(part.segment.chunks[rows].tolist(), names.tolist(), strict=True)
+        rows = np.flatnonzero(np.isin(self.head_chunks, ids))
+        found |= zip(self.head_chunks[rows].tolist(), self.head_documents[rows].tolist(), strict=True)
+        return found
+
     def compacted(self, breathe: Callable[[], None]) -> Dense:
         """This with an empty head, hardly anything gone and few segments. Large ones that are mostly alive
         stay as they are, so that a change of a large collection costs as much as one of a small."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from petra.errors import NotFound, PetraError
 from petra.knowledge.index.collection import CollectionIndex
+from petra.knowledge.index.dense import Sizes
 from petra.knowledge.index.entry import Candidates, Vector
 from petra.knowledge.index.follow import PORTION, Follower, Static
 from petra.knowledge.index.stored import Similarity, as_compared
@@ -30,7 +31,7 @@ class Indexes:
     """The indexes below `root`, for the vectors of one model. Nothing here is the truth: delete the
     folder, and the next search brings it back from the rows. `static` makes vectors of another space at
     once, in a thread, for chunks that are not embedded yet: they are held in memory and go when the
-    chunk's own vector comes."""
+    chunk's own vector comes. `sizes` are those of segments; the usual ones suit everybody but tests."""
 
     def __init__(
         self,
@@ -39,12 +40,14 @@ class Indexes:
         model_id: str,
         similarity: Similarity = "cosine",
         static: Static | None = None,
+        sizes: Sizes | None = None,
     ) -> None:
         self._db = db
         self._root = root
         self._similarity = similarity
         self._space = f"{model_id} {similarity}"
         self._static = static
+        self._sizes = sizes
         self._follower = Follower(db, model_id, similarity, static)
         self._open: dict[str, CollectionIndex] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -133,7 +136,7 @@ class Indexes:
         async with self._lock(collection_id):
             index = self._open.get(collection_id)
             if index is None:
-                index = CollectionIndex(self._root / collection_id, self._space)
+                index = CollectionIndex(self._root / collection_id, self._space, self._sizes)
                 await asyncio.to_thread(index.open)
                 await self._follow(collection_id, index, check=True)
                 await self._follower.late(collection_id, index, None)
@@ -142,7 +145,7 @@ class Indexes:
             else:
                 await self._follow(collection_id, index)
                 await self._follower.late(collection_id, index, embedded)
-        if index.unsettled:
+        if index.unsettled and not self._writing.setdefault(collection_id, asyncio.Lock()).locked():
             self._task(self._settle(collection_id, index, soon=False))
         return index
 

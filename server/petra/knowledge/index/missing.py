@@ -38,6 +38,11 @@ class Missing(Mapping[int, str]):
         found: Ints = self.rows["chunk"]
         return found
 
+    def documents_of(self, ids: Ints) -> dict[int, bytes]:
+        """The documents of these chunks, of those that are missing a vector."""
+        rows = self.rows[np.isin(self.rows["chunk"], ids)]
+        return dict(zip(rows["chunk"].tolist(), rows["document"].tolist(), strict=True))
+
     def changed(self, added: Sequence[Entry], removed: Collection[int]) -> Missing:
         """This without what was removed or has come with a vector, and with what came without one."""
         gone = np.fromiter(removed, np.int64, len(removed))
