@@ -194,3 +194,22 @@ async def test_a_folder_that_cannot_be_watched_is_looked_at(
     said = [record for record in caplog.records if "folder_not_watched" in record.getMessage()]
     assert len(said) == 1
     task.cancel()
+
+
+async def test_a_watch_that_is_lost_is_taken_up_again(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirroring, "RETRY_SECONDS", 0.05)
+    with open(os.fsencode(followed.root) + b"/\xff.md", "w"):  # noqa: PTH123 - which no watch can tell
+        pass
+    await followed.hears(".")
+    (followed.root / "a.md").write_text("other")
+    await followed.hears("a.md")
+
+
+async def test_more_notices_than_can_be_trusted(followed: Followed) -> None:
+    for number in range(600):
+        (followed.root / f"{number}.md").write_text("x")
+        (followed.root / f"{number}.md").unlink()
+    (followed.root / "last.md").write_text("x")
+    await followed.hears(".")

@@ -27,7 +27,7 @@ _PROSE = frozenset(
 _COMMENT = re.compile(r"""\s*(?://|\#|/\*|\*|--|;|%|<!--|\(\*|\{-|'|"|rem\b)(?P<text>.*)""", re.IGNORECASE)
 _MARK = re.compile(r"(?<![\w`'\"])@generated(?![\w`'\"])")
 _MADE = re.compile(r"\b(?:auto-?|automatically |machine[ -])?generated\b", re.IGNORECASE)
-_HANDS_OFF = re.compile(r"\bdo(?: not|n't) (?:edit|modify|change)|@generated", re.IGNORECASE)
+_HANDS_OFF = re.compile(r"\bdo(?: not|n't) (?:edit|modify|change)", re.IGNORECASE)
 
 
 def named(name: str) -> bool:

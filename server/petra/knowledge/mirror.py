@@ -86,7 +86,7 @@ class Mirror:
         try:
             await notices.open()
             self.state = "watched"
-            self._head = await asyncio.to_thread(_head, notices.git)
+            self._head = await notices.work(_head, notices.git)
             await self._all(time.monotonic())
             while True:
                 told = await notices.next()
@@ -95,15 +95,15 @@ class Mirror:
             notices.close()
 
     async def _take(self, notices: Notices, told: set[Notice], since: float) -> None:
-        meant = await asyncio.to_thread(self._meaning, notices, told)
+        meant = await notices.work(self._meaning, notices, told)
         if meant.git or meant.as_a_whole or len(told) > FEW:
             await self._settle(notices, told)
-            meant = await asyncio.to_thread(self._meaning, notices, told)
+            meant = await notices.work(self._meaning, notices, told)
         if meant.other_places:
             found = await notices.open()
             new = tuple(f"{folder}/" for folder in meant.folders)
             meant.paths |= {file.path for file in found.files if file.path.startswith(new)}
-        head = await asyncio.to_thread(_head, notices.git) if meant.git else self._head
+        head = await notices.work(_head, notices.git) if meant.git else self._head
         if meant.as_a_whole or head != self._head:
             self._head = head
             await self._all(since)
@@ -115,7 +115,7 @@ class Mirror:
         until = time.monotonic() + LONGEST_STORM
         while time.monotonic() < until:
             more = await notices.next(QUIET_MS)
-            if not more and not await asyncio.to_thread(_git_works, notices.git):
+            if not more and not await notices.work(_git_works, notices.git):
                 return
             told |= more
 

@@ -91,6 +91,9 @@ class _Walk:
         for name in path.parts:
             place = self._root / folder / name
             names = {entry.name for entry in self._listed(folder) or ()}
+            if folder and not names.isdisjoint(ignore.FOLDER_MARKS):
+                self.walk.left_out.append((folder, CACHES))
+                return
             if folder:
                 rules = rules.below(place.parent, place.parent.name, names)
             if name not in names:

@@ -47,12 +47,12 @@ class Notices:
 
     async def open(self) -> Walk:
         """Watch what is there now, and hand out the walk that found it. Notices that came before are kept."""
-        return await self._run(self._open)
+        return await self.work(self._open)
 
     async def next(self, within_ms: int = ENDLESS) -> set[Notice]:
         """The next notices, together; none when nothing happens `within_ms`. Raises RuntimeError when the
         watch has ended, OSError for a name that cannot be told."""
-        return await self._run(self._next, within_ms)
+        return await self.work(self._next, within_ms)
 
     def close(self) -> None:
         """End it, from any thread."""
@@ -61,7 +61,8 @@ class Notices:
             self._threads.submit(self._notify.close)
         self._threads.shutdown(wait=False)
 
-    async def _run(self, call: Callable[..., T], *arguments: object) -> T:
+    async def work(self, call: Callable[..., T], *arguments: object) -> T:
+        """Run what blocks in the thread that waits for notices: it is free between two of them."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
 
     def _open(self) -> Walk:
@@ -84,7 +85,10 @@ class Notices:
         places = [self._root] if RECURSIVE else [self._root / folder for folder in found.folders]
         if self.git and not (RECURSIVE and self.git.is_relative_to(self._root)):
             places.append(self.git)
-        return RustNotify([str(place) for place in places], False, False, 0, RECURSIVE, False)
+        try:
+            return RustNotify([str(place) for place in places], False, False, 0, RECURSIVE, False)
+        except RuntimeError as error:  # as when there are too many watches of other programs
+            raise OSError(str(error)) from error
 
     def _next(self, within_ms: int) -> set[Notice]:
         if self._notify is None:
