@@ -34,7 +34,7 @@ def record(settings: Settings) -> dict[str, Any]:
         "petra": __version__,
         "commit": commit(),
         "python": system.python_version(),
-        "machine": f"{system.machine()} {system.system()}",
+        "system": f"{system.machine()} {system.system()}",
         "packages": {name: _version(name) for name in PACKAGES},
         "model": {"name": settings.embedding_model, "sha256": _checksum(settings)},
         "settings": {name: value for name, value in public.items() if name.startswith(SETTINGS)},
