@@ -88,7 +88,7 @@ def served(data_dir: Path, **settings: str) -> Iterator[Served]:
             stderr=output,
         )
     try:
-        yield Served(data_dir, _listening(data_dir, process, log), process, log)
+        yield Served(data_dir, listening(data_dir, process, log), process, log)
     finally:
         process.terminate()
         try:
@@ -99,7 +99,8 @@ def served(data_dir: Path, **settings: str) -> Iterator[Served]:
             raise
 
 
-def _listening(data_dir: Path, process: subprocess.Popen[bytes], log: Path) -> Running:
+def listening(data_dir: Path, process: subprocess.Popen[bytes], log: Path) -> Running:
+    """Where the server that was started listens, as soon as it does."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if running := rendezvous.read(data_dir):

@@ -82,14 +82,18 @@ class JobContext:
         self.waiting = True
         try:
             await self.note(waits_for=why)
-            until = time.monotonic() + seconds
-            while (left := until - time.monotonic()) > 0:
-                await asyncio.sleep(min(left, WRITE_SECONDS))
-                if self.cancelled:
-                    raise Cancelled("The job was cancelled")
+            await self.rest(seconds)
             await self.note(waits_for=None)
         finally:
             self.waiting = False
+
+    async def rest(self, seconds: float) -> None:
+        """Sleep. Raises Cancelled when a person asked the job to stop meanwhile."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, WRITE_SECONDS))
+            if self.cancelled:
+                raise Cancelled("The job was cancelled")
 
     async def note(self, **found: Any) -> None:
         """Keep what the job found, beside its payload, for the one who waits for it."""
@@ -276,10 +280,19 @@ class JobRunner:
         log.info("job_ended", job=job.id, kind=job.kind, state=state)
 
     async def _outcome(self, context: JobContext) -> tuple[JobState, str | None]:
-        """Run the handler; `queued` means that it was stopped together with the server."""
+        """Run the handler; `queued` means that it was stopped together with the server. While the disk is
+        full it is run again and again: what it is for was acknowledged."""
         job = context.job
         try:
-            await self._handlers[job.kind](context)
+            while True:
+                try:
+                    await self._handlers[job.kind](context)
+                    return "ready", None
+                except StorageError as error:
+                    if not error.retryable:
+                        raise
+                    log.warning("job_waits_for_storage", job=job.id, what=error.what, cause=error.cause)
+                await context.rest(RETRY_SECONDS)
         except asyncio.CancelledError:
             return ("cancelled", "Cancelled") if context.cancelled else ("queued", None)
         except Cancelled:
@@ -289,7 +302,6 @@ class JobRunner:
         except Exception:
             log.exception("job_failed", job=job.id, kind=job.kind)
             return "failed", f"An internal error; the log has it under job {job.id}."
-        return "ready", None
 
     async def _record(self, context: JobContext, state: JobState, reason: str | None) -> None:
         job = context.job
