@@ -255,7 +255,7 @@ class CollectionIndex:
         try:
             generation.copy_lexical(found, self._live)
             return Lexical(self._live)
-        except OSError:
+        except (OSError, ValueError):  # tantivy gives a full disk as ValueError
             if found:
                 raise
             self._kept_lexical = False
