@@ -33,8 +33,9 @@ from petra.inference.supervisor import Supervisor, WorkerSpec
 from petra.knowledge.extract.extractor import Extractor
 from petra.knowledge.index import Indexes
 from petra.knowledge.ingest import Ingest
+from petra.knowledge.reranking import Reranker
 from petra.knowledge.search import Searcher
-from petra.knowledge.space import Space
+from petra.knowledge.space import Space, Use
 from petra.knowledge.stage import Stage
 from petra.knowledge.static import NAME as STATIC
 from petra.knowledge.static import StaticVectors
@@ -139,7 +140,9 @@ class Petra:
                 lambda model, version: embed_specs(settings, model, f"-{version}"),
             )
             space = stage.first(version)
-            searcher = Searcher(db, space.indexes, space.query)
+            searcher = Searcher(
+                db, space.indexes, space.query, reranker=_reranker(settings, lambda: supervisor.use("rerank"))
+            )
             stack.push_async_callback(searcher.close)
 
             async def swapped(space: Space) -> None:
@@ -307,7 +310,7 @@ class Petra:
 
 
 def worker_specs(settings: Settings, embedder: str) -> list[WorkerSpec]:
-    """The model workers of a server: one that chats, and those that embed."""
+    """The model workers of a server: one that chats, those that embed, and one that reranks if wanted."""
     return [
         WorkerSpec(
             "chat",
@@ -317,7 +320,12 @@ def worker_specs(settings: Settings, embedder: str) -> list[WorkerSpec]:
             token=_revealed(settings.model_token),
         ),
         *embed_specs(settings, embedder),
+        *([WorkerSpec("rerank", "rerank", settings.rerank_model)] if settings.rerank_model else []),
     ]
+
+
+def _reranker(settings: Settings, use: Use) -> Reranker | None:
+    return Reranker(use, settings.rerank_seconds) if settings.rerank_model else None
 
 
 def embed_specs(settings: Settings, model: str, suffix: str = "") -> tuple[WorkerSpec, WorkerSpec]:

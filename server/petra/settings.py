@@ -123,6 +123,15 @@ class Settings(BaseSettings):
         "Petra says that it found nothing.",
     )
 
+    rerank_model: str | None = Field(
+        None,
+        description="Model that looks at the first passages of a search again: a name from "
+        "`petra models list`, a folder, or an address. Default: none.",
+    )
+    rerank_seconds: float = Field(
+        0.5, gt=0, description="What one search may spend on that; passages it does not come to stay."
+    )
+
     watch: bool = Field(
         True, description="Follow the folders that were indexed: what is saved there can be searched at once."
     )

@@ -20,12 +20,13 @@ from petra.inference.reports import CANNOT_START
 from petra.inference.restarts import Patience
 
 State = Literal["stopped", "starting", "ready", "restarting", "circuit_open", "missing_model", "external"]
-Kind = Literal["chat", "embed", "stub"]
+Kind = Literal["chat", "embed", "rerank", "stub"]
 
 # What a worker does without after native code died at its proof, and how that is said.
 SAFE: dict[Kind, tuple[str, str]] = {
     "chat": ("--no-extra-bufts", "runs without repacked weights, which is slower"),
     "embed": ("--fp32", "embeds in full precision, which is slower"),
+    "rerank": ("--threads=1", "runs on one thread, which is slower"),
     "stub": ("--no-extra-bufts", "runs without repacked weights, which is slower"),
 }
 

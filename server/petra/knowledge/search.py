@@ -13,11 +13,13 @@ import numpy as np
 
 from petra.inference.client import ModelEndpoint
 from petra.knowledge import ranking
+from petra.knowledge.blocks import embedded_text
 from petra.knowledge.index import Indexes
 from petra.knowledge.index.entry import Candidates, Vector
 from petra.knowledge.passage import Passage, passage
 from petra.knowledge.query_vectors import PATIENCE, QueryVectors
-from petra.knowledge.ranking import Defined, Factors, Query, Ranked, Row, contents, copies, fusion
+from petra.knowledge.ranking import Defined, Factors, Query, Ranked, Row, contents, copies, fusion, second
+from petra.knowledge.reranking import MOST, Reranker
 from petra.knowledge.space import Space
 from petra.storage import candidates, chunks, collections, documents
 from petra.storage.candidates import Slim
@@ -48,7 +50,8 @@ class _Asked:
 class Searcher:
     """Searches collections. Which of them a caller may read is decided before; that a passage is in one
     of them is checked again here, against the rows. `factors` switches parts of the ranker off, and
-    `patience` is how many seconds a search waits for the vector of its query."""
+    `patience` is how many seconds a search waits for the vector of its query. With a `reranker`, the first
+    passages get a second look."""
 
     def __init__(
         self,
@@ -57,9 +60,11 @@ class Searcher:
         embed_query: Callable[[], Awaitable[ModelEndpoint]],
         *,
         patience: float = PATIENCE,
+        reranker: Reranker | None = None,
     ) -> None:
         self._db = db
         self._patience = patience
+        self._reranker = reranker
         self.factors = Factors()
         self._use(indexes, embed_query)
 
@@ -140,10 +145,13 @@ class Searcher:
                 [Defined(*item) for item in defined],
                 self.factors,
             )
-            first = ranked[: k + SPARE]
+            first = ranked[: max(k, MOST if self._reranker else 0) + SPARE]
             texts = {item.id: item for item in await chunks.get_many(conn, [item.row.id for item in first])}
-            best = chosen(first, texts, self.factors)[:k]
+            best = chosen(first, texts, self.factors)
             of = await documents.get_many(conn, [item.row.document_id for item in best])
+        if self._reranker:
+            read = [embedded_text(texts[item.row.id].header, texts[item.row.id].text) for item in best]
+            best = second.reordered(best, await self._reranker.scores(query.text, read))
         meaning, words = dict(found.dense), dict(found.lexical)
         most = max(words.values(), default=1.0) or 1.0
         return [
@@ -155,7 +163,7 @@ class Searcher:
                 words.get(item.row.id, 0.0) / most,
                 item.why,
             )
-            for item in best
+            for item in best[:k]
             if (document := of.get(item.row.document_id))
         ]
 

@@ -65,7 +65,7 @@ async def slim(conn: AsyncConnection, ids: Sequence[int]) -> list[Slim]:
                 documents.c.state == "ready",
             )
         )
-        found += [Slim(*row) for row in (await conn.execute(query)).tuples()]
+        found += [Slim(*row) for row in await conn.execute(query)]
     return found
 
 
@@ -97,10 +97,10 @@ async def defining(
         .group_by(symbols.c.id, symbols.c.name, symbols.c.scope)
         .limit(limit)
     )
-    return [Definition(*row) for row in (await conn.execute(query)).tuples()]
+    return [Definition(*row) for row in await conn.execute(query)]
 
 
 async def revisions(conn: AsyncConnection, collection_ids: Sequence[str]) -> tuple[tuple[str, int], ...]:
     """The revision of each of these collections that is there, by id."""
     query = select(collections.c.id, collections.c.revision).where(collections.c.id.in_(collection_ids))
-    return tuple(sorted((id, revision) for id, revision in (await conn.execute(query)).tuples()))
+    return tuple(sorted((id, revision) for id, revision in await conn.execute(query)))
