@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from petra.access import ROLES, authorize
+from petra.lsp.session import Session
 from tests.lsp.desk import Desk, desk
+from tests.lsp.door import OWNER, parts
+
+OWN = sorted(name for name in Session(parts(), OWNER, "").methods if name.startswith("petra/"))
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -275,6 +281,17 @@ async def test_params_that_do_not_fit_are_said_in_words(at: Desk, method: str, p
         reply = await client.raw(method, params)
         assert reply["error"]["code"] == -32602
         assert len(reply["error"]["message"]) > 15
+
+
+@pytest.mark.parametrize("method", OWN)
+async def test_every_method_asks_whether_it_may(
+    at: Desk, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at.caller(local=False, role="student") as client:
+        action = Session(parts(), OWNER, "").methods[method]
+        monkeypatch.setattr(sys.modules[authorize.__module__], "ROLES", {**ROLES, action: frozenset()})
+        fitting = {"id": "x", "query": "x", "question": "x"}
+        assert (await client.error(method, **fitting))["data"]["code"] == "not_allowed"
 
 
 async def test_what_a_newer_editor_says_besides_is_ignored(at: Desk) -> None:

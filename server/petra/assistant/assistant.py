@@ -19,7 +19,7 @@ from petra.assistant import subject
 from petra.assistant.answering import Answering, Asking, Limits, Parts
 from petra.assistant.models import Models
 from petra.assistant.modes import TASKS
-from petra.assistant.policy import Asked, Permissive, Policy, enforce
+from petra.assistant.policy import Asked, Deed, Permissive, Policy, Ruling, enforce
 from petra.assistant.retrieval import OpenDocument
 from petra.assistant.scope import readable
 from petra.assistant.stream import AnswerStream
@@ -136,18 +136,20 @@ class Assistant:
         """The question, once it is known to be one that may be answered."""
         _check(request)
         scope = await readable(self._db, identity, request.collections)
-        asked = Asked(
-            caller=identity,
-            deed=request.mode,
-            collections=[item.name for item in scope],
-            path=request.file_path or request.path,
-            at=time.time(),
-        )
-        ruling = await self._policy.rule(asked)
-        enforce(ruling, request.mode)
+        names = [item.name for item in scope]
+        ruling = await self.allowed(identity, request.mode, names, request.file_path or request.path)
         # A large document takes a while to be looked through for secrets.
         about = await asyncio.to_thread(subject.subject_of, request)
         return Asking(identity.user_id, identity.local, request, scope, open_documents, about, ruling)
+
+    async def allowed(
+        self, identity: Identity, deed: Deed, collections: Sequence[str], path: str | None
+    ) -> Ruling:
+        """What the teaching policy allows of `deed` now, for whoever does something without a question
+        too. Raises NotAllowed for what it does not allow at all."""
+        ruling = await self._policy.rule(Asked(identity, deed, collections, path, time.time()))
+        enforce(ruling, deed)
+        return ruling
 
     async def follow(
         self, identity: Identity, answer_id: str, after_seq: int = -1

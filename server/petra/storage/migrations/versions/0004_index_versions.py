@@ -19,7 +19,9 @@ def upgrade() -> None:
         sa.Column("configured", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
-        sa.CheckConstraint("state IN ('building', 'active', 'previous')", name=op.f("ck_index_versions_state")),
+        sa.CheckConstraint(
+            "state IN ('building', 'active', 'previous')", name=op.f("ck_index_versions_state")
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_index_versions"),
         sqlite_autoincrement=True,
     )
