@@ -32,6 +32,8 @@ SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 PORTION, A_DOCUMENT, A_CHUNK, DIMENSION, WORDS = 5000, 10, 60, 384, 30_000
 QUESTIONS, CANDIDATES, TOPIC = 200, 100, 200
 MODEL = "growth"
+OFTEN = np.cumsum(1 / (np.arange(WORDS) + 2.7))
+OFTEN /= OFTEN[-1]
 COLUMNS = {
     "chunks": "chunks",
     "p50": "question p50, ms",
@@ -149,7 +151,7 @@ def entries(first: int, count: int) -> Iterator[Entry]:
 
 def words(random: np.random.Generator, count: int) -> list[str]:
     """Words, few of them often."""
-    return [f"word{number}" for number in np.minimum(random.zipf(1.2, count), WORDS)]
+    return [f"word{number}" for number in np.searchsorted(OFTEN, random.random(count))]
 
 
 def vectors(random: np.random.Generator, count: int, size: int) -> Vector:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from petra.knowledge.index.collection import CollectionIndex
+from petra.knowledge.index.dense import Sizes
 from petra.knowledge.index.entry import Entry, Vector
 
 WORDS = ["lock", "thread", "page", "fault", "disk", "inode", "semaphore", "kernel"]
@@ -33,8 +34,8 @@ def entry(id: int, *, embedded: bool = True) -> Entry:
     )
 
 
-def opened(folder: Path, model: str = "model") -> CollectionIndex:
-    index = CollectionIndex(folder, model)
+def opened(folder: Path, model: str = "model", sizes: Sizes | None = None) -> CollectionIndex:
+    index = CollectionIndex(folder, model, sizes)
     index.open()
     return index
 
@@ -112,14 +113,16 @@ def test_old_generations_go_and_another_model_starts_anew(tmp_path: Path) -> Non
 
 
 class AgreesWithNaiveIndex(RuleBasedStateMachine):
-    """Adding, deleting, settling and reopening in any order, against a dictionary."""
+    """Adding, deleting, settling and reopening in any order, in many small segments, against a dictionary."""
+
+    sizes = Sizes(segment=16, head=4)
 
     @initialize(folder=st.uuids())
     def begin(self, folder: object) -> None:
         import tempfile
 
         self.folder = Path(tempfile.mkdtemp()) / str(folder)
-        self.index = opened(self.folder)
+        self.index = opened(self.folder, sizes=self.sizes)
         self.alive: dict[int, Entry] = {}
         self.settled: dict[int, Entry] = {}
         self.last = 0
@@ -146,7 +149,7 @@ class AgreesWithNaiveIndex(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.index.close()
-        self.index = opened(self.folder)
+        self.index = opened(self.folder, sizes=self.sizes)
         known = set(dict(self.index.search("", vector(1), 1000).dense))
         added = [e for id, e in self.alive.items() if id not in known]
         removed = [id for id in range(1, self.last + 1) if id not in self.alive]

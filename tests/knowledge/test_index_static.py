@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from petra.knowledge.extract.extractor import text_hash
-from petra.knowledge.index import Indexes
+from petra.knowledge.index import Indexes, follow
 from petra.knowledge.index.entry import Vector
 from petra.storage import chunks, collections, documents, users, vectors
 from petra.storage.chunks import NewChunk
@@ -113,4 +114,51 @@ async def test_without_static_vectors_words_answer(db: Database, tmp_path: Path)
     indexes = Indexes(db, tmp_path / "indexes", MODEL)
     found = await indexes.search("threads", OWN[0], [collection_id], 10)
     assert ([id for id, _ in found.lexical], found.static, found.dense) == ([ids[0]], [], [])
+    await indexes.close()
+
+
+async def test_rows_are_followed_in_portions(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"number{n} of many" for n in range(23)]
+    collection_id, ids = await add(db, texts)
+    for text in texts[::2]:
+        await embed(db, text, OWN[1])
+    whole = Indexes(db, tmp_path / "whole", MODEL, static=static)
+    expected = await whole.search("many number7", OWN[1], [collection_id], 50)
+    monkeypatch.setattr(follow, "PORTION", 5)
+    parts = Indexes(db, tmp_path / "parts", MODEL, static=static)
+    found = await parts.search("many number7", OWN[1], [collection_id], 50)
+    assert {id for id, _ in found.dense} == set(ids[::2])
+    assert {id for id, _ in found.static} == set(ids[1::2])
+    assert (found.dense, found.static) == (expected.dense, expected.static)
+    assert {id for id, _ in found.lexical} == {id for id, _ in expected.lexical}
+    await whole.close()
+    await parts.close()
+
+
+async def test_only_the_vectors_that_have_come_are_looked_for(db: Database, tmp_path: Path) -> None:
+    collection_id, ids = await add(db, TEXTS)
+    indexes = Indexes(db, tmp_path / "indexes", MODEL, static=static)
+    await indexes.refresh(collection_id)
+    one = await embed(db, TEXTS[0], OWN[0])
+    await embed(db, TEXTS[1], OWN[1])
+    await indexes.refresh(collection_id, embedded=[one])
+    assert list(await indexes.missing(collection_id)) == ids[1:]
+    await indexes.refresh(collection_id)
+    assert list(await indexes.missing(collection_id)) == ids[2:]
+    await indexes.close()
+
+
+async def test_a_search_that_is_cancelled_leaves_a_whole_index(db: Database, tmp_path: Path) -> None:
+    """Whoever types on cancels the search before, in the middle of whatever it does."""
+    collection_id, ids = await add(db, [f"number{n} of many" for n in range(50)])
+    indexes = Indexes(db, tmp_path / "indexes", MODEL, static=static)
+    for turn in range(12):
+        search = asyncio.create_task(indexes.search("many", OWN[0], [collection_id], 100))
+        await asyncio.sleep(turn * 0.003)
+        search.cancel()
+    found = await indexes.search("many", OWN[0], [collection_id], 100)
+    assert {id for id, _ in found.lexical} == set(ids) == {id for id, _ in found.static}
+    assert (tmp_path / "indexes" / collection_id / "live" / "meta.json").is_file(), "not given up for memory"
     await indexes.close()

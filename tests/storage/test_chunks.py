@@ -166,6 +166,29 @@ async def test_added_since_pages_through_many_in_one_revision(db: Database, docu
         assert [c.id for c in await chunks.added_since(conn, document.collection_id, 0)] == ids + last
 
 
+async def test_added_since_goes_on_where_it_ended(db: Database, document: Document) -> None:
+    ids = await replace(db, document, *[str(i) for i in range(10)])
+    ids += await replace(db, await add_other(db, document), "x", "y")
+    found: list[int] = []
+    revision, after = 0, None
+    async with db.read() as conn:
+        while some := await chunks.added_since(conn, document.collection_id, revision, after=after, limit=3):
+            found += [item.id for item in some]
+            revision, after = some[-1].revision, some[-1].id
+    assert found == ids
+
+
+async def test_a_fingerprint_is_that_of_the_chunks_alive(db: Database, document: Document) -> None:
+    async with db.read() as conn:
+        assert await chunks.fingerprint(conn, document.collection_id) == (0, 0)
+    await replace(db, document, *"abc")
+    ids = await replace(db, document, *"defgh")
+    async with db.read() as conn:
+        found = await chunks.fingerprint(conn, document.collection_id)
+    mixed = [id % chunks.MIXED_BELOW * chunks.MIXED_BY % chunks.MIXED_INTO for id in ids]
+    assert found == (5, sum(mixed))
+
+
 async def add_other(db: Database, document: Document) -> Document:
     async with db.read() as conn:
         collection = await collections.get(conn, document.collection_id)

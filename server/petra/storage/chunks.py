@@ -102,11 +102,10 @@ async def added_since(
     revision: int,
     *,
     after: int | None = None,
-    until: int | None = None,
     limit: int | None = None,
 ) -> list[Chunk]:
-    """Chunks that are alive and newer than `revision`, oldest first (0 gives all); up to the revision
-    `until`, and at most `limit`. `after` goes on behind this chunk of `revision`.
+    """Chunks that are alive and newer than `revision`, oldest first (0 gives all), at most `limit`.
+    `after` goes on behind this chunk of `revision`.
 
     Together with `deleted_since`, in one `Database.read()`, it brings a cache from any revision to the
     one that the collection has in that read.
@@ -116,8 +115,6 @@ async def added_since(
         query = query.where(chunks.c.revision > revision)
     else:
         query = query.where(tuple_(chunks.c.revision, chunks.c.id) > tuple_(revision, after))
-    if until is not None:
-        query = query.where(chunks.c.revision <= until)
     found: list[Chunk] = []
     # In portions: turning 100,000 rows into objects at once would hold the event loop.
     async with conn.stream(query.order_by(chunks.c.revision, chunks.c.id).limit(limit)) as rows:
