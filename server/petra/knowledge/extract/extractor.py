@@ -168,7 +168,13 @@ class Extractor:
 
     async def _start(self, *, idle: bool) -> Child:
         arguments = [*self._arguments, *self._tokenizer, *(["--idle"] if idle else [])]
-        return await self._run(Child, arguments, self._timeout)
+        starting = asyncio.ensure_future(self._run(Child, arguments, self._timeout))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # The thread starts it all the same.
+            await self._run((await starting).end)
+            raise
 
     async def _ask(self, child: Child, ask: Callable[..., T], requests: Sequence[Mapping[str, Any]]) -> T:
         """All answers of a child, which is ended when the caller is cancelled."""
