@@ -29,6 +29,9 @@ from petra.storage.tables import metadata
 
 from . import postgresql
 from .conftest import add_document, chunk
+from .test_collections import (
+    test_only_folders_that_were_indexed_as_a_whole_are_mirrored as test_mirrored_folders,  # noqa: F401
+)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the classroom server runs on Unix")
 
