@@ -18,9 +18,9 @@ from petra.knowledge.ranking.query import Kind, Name, Query
 
 SHARE = 0.5
 """The weight of meaning against words where nothing else is known."""
-SHARE_OF: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.5}
+SHARE_OF: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.6}
 """In prose, by kind of query."""
-SHARE_OF_SOURCE: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.65}
+SHARE_OF_SOURCE: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.7}
 """In program text: a question in words has few of its words in the answer."""
 SHARE_UNSPACED = 0.3
 """Chinese and the like: small embedders hardly know them, and their terms are pairs of characters."""
@@ -137,10 +137,13 @@ def add_names(ranked: Iterable[Ranked], query: Query) -> None:
 
 
 def add_coherence(ranked: Sequence[Ranked], base: Mapping[int, float]) -> None:
-    """Lift the best passage of each file by how much all its passages have together."""
+    """Lift the best passage of each source file by how much all its passages have together. (Of prose, a
+    long text has many passages that fit a little: it helps there to look at the best one only.)"""
     sums: dict[str, float] = defaultdict(float)
     first: dict[str, Ranked] = {}
     for item in ranked:
+        if not item.row.source:
+            continue
         document = item.row.document_id
         sums[document] += base.get(item.row.id, 0.0)
         if document not in first or item.score > first[document].score:
