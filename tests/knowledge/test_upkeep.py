@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from petra.errors import ModelUnavailable
 from petra.storage import chunks, index_versions, jobs, vectors
 from tests.durability.agreement import EVERYWHERE, differences
 from tests.durability.house import House
-from tests.durability.stand_ins import Words
+from tests.durability.stand_ins import Words, folder
 
 FILES = {f"{n}.txt": f"{EVERYWHERE} mark{n}x lock word{n}\n\n{EVERYWHERE} mark{n}x page\n" for n in range(30)}
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = await House.open(tmp_path)
-    for name, text in FILES.items():
-        (house.files / name).write_text(text)
-    await house.index()
-    await house.idle()
-    yield house
-    await house.close()
+async def house() -> AsyncIterator[House]:
+    with folder() as place:
+        house = await House.open(place)
+        for name, text in FILES.items():
+            (house.files / name).write_text(text)
+        await house.index()
+        await house.idle()
+        yield house
+        await house.close()
 
 
 async def embedded(house: House, model: str) -> int:
@@ -140,8 +142,6 @@ async def test_a_version_that_finds_less_is_not_taken(house: House) -> None:
 
 async def test_a_model_that_is_away_leaves_the_old_version(house: House) -> None:
     async def away(_: object) -> np.ndarray:
-        from petra.errors import ModelUnavailable
-
         raise ModelUnavailable("The model model-b cannot be used", remedy="petra models pull model-b")
 
     house.endpoints["model-b"].embed = away  # type: ignore[method-assign,assignment]
@@ -184,12 +184,10 @@ async def test_gc_frees_what_nobody_needs_and_nothing_else(house: House) -> None
 
 
 async def test_gc_leaves_an_upload_that_is_arriving(house: House) -> None:
-    import os
-
     arriving, left = house.folder / "blobs" / ("a" * 32), house.folder / "blobs" / ("b" * 32)
-    for folder in (arriving, left):
-        folder.mkdir(parents=True)
-        (folder / ".part").write_bytes(b"half")
+    for blob in (arriving, left):
+        blob.mkdir(parents=True)
+        (blob / ".part").write_bytes(b"half")
     for path in (left / ".part", left):
         os.utime(path, (0, 0))
     freed = (await house.upkept("gc")).payload["freed"]
