@@ -43,6 +43,7 @@ from petra.knowledge.upkeep import Upkeep
 from petra.knowledge.watch import Watching
 from petra.lsp.features import Parts
 from petra.lsp.listener import Listener, serve, serve_tcp
+from petra.lsp.open_files import OpenFiles
 from petra.lsp.protocol import warm
 from petra.lsp.session import Session
 from petra.lsp.transport import Channel, Connection
@@ -68,6 +69,7 @@ class Petra:
     extractor: Extractor
     upkeep: Upkeep
     ingest: Ingest
+    open_files: OpenFiles
     watching: Watching
     searcher: Searcher
     services: Services
@@ -159,6 +161,7 @@ class Petra:
                 swapped,
             )
             stack.push_async_callback(upkeep.close)
+            open_files = OpenFiles()
             ingest = Ingest(
                 db,
                 blobs,
@@ -168,6 +171,7 @@ class Petra:
                 version.model_id,
                 wake=lambda: jobs.wake(),
                 embed_now=space.query,
+                open_files=open_files.paths,
             )
             stack.push_async_callback(ingest.close)
             pull = PullJob(settings.models, _retry(supervisor))
@@ -231,6 +235,7 @@ class Petra:
                 extractor=extractor,
                 upkeep=upkeep,
                 ingest=ingest,
+                open_files=open_files,
                 watching=watching,
                 searcher=searcher,
                 services=services,
@@ -303,7 +308,9 @@ class Petra:
 
     def language_session(self, identity: Identity) -> Session:
         """A session for one language client."""
-        return Session(Parts(self.assistant, self.services), identity, __version__)
+        session = Session(Parts(self.assistant, self.services), identity, __version__)
+        self.open_files.add(session)
+        return session
 
     async def _language_client(self, channel: Channel, identity: Identity) -> None:
         await Connection(channel, self.language_session(identity), ConnectionLimits()).run()

@@ -31,6 +31,7 @@ class Switch(CountingEndpoint):
         self.hung = asyncio.Event()
         self.hung.set()
         self.asked: list[str] = []
+        self.open: list[Path] = []
 
     async def embed(self, texts: Sequence[str]) -> Any:
         self.asked += texts
@@ -62,6 +63,7 @@ async def bulk(room: Room, embed_address: str, monkeypatch: pytest.MonkeyPatch) 
         "all-MiniLM-L6-v2",
         wake=lambda: room.runner.wake(),
         embed_now=now,
+        open_files=lambda: endpoint.open,
     )
     room.runner = JobRunner(room.db, room.ingest.handlers)
     await room.runner.start()
@@ -118,8 +120,7 @@ async def test_what_is_open_comes_first_and_then_what_was_changed_last(
 ) -> None:
     monkeypatch.setattr(filler, "WINDOW", 1)
     collection_id = await published(room, folder)
-    room.ingest.opened(folder / "newer.md")
-    room.ingest.opened(Path("/elsewhere/other.md"))
+    bulk.open += [folder / "newer.md", Path("/elsewhere/other.md")]
     bulk.there.set()
     await room.embedded(collection_id)
     assert [text.split("topic")[1][0] for text in bulk.asked] == ["1", "2", "0"]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 
 from petra.errors import Busy, Cancelled, ModelUnavailable, NotFound, PetraError
@@ -30,7 +29,7 @@ log = logger("petra.knowledge.filler")
 KIND = "embed"
 FEW = 64
 """Texts of a saved file that are embedded at once, by the worker of questions. More are bulk work."""
-LOOK = 16_384
+LOOK = 4096
 """Chunks between two looks at what is missing, and what of it comes first."""
 WINDOW = 1024
 """Chunks whose texts are in memory at once, sent by their length."""
@@ -42,9 +41,12 @@ PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds until an embedder that is away is asked again."""
 
 
+OpenFiles = Callable[[], Iterable[Path]]
+
+
 class Filler:
     """Embeds what is published. `bulk` embeds when nobody else wants the CPU, `now` for somebody who waits;
-    `wake` tells the runner of jobs that there is one."""
+    `wake` tells the runner of jobs that there is one, `open_files` gives what people look at."""
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Filler:
         bulk: Endpoint,
         now: Endpoint,
         wake: Callable[[], None],
+        open_files: OpenFiles = tuple,
     ) -> None:
         self._db = db
         self._indexes = indexes
@@ -61,7 +64,7 @@ class Filler:
         self._bulk = Embedding(db, model_id, bulk)
         self._now = Embedding(db, model_id, now)
         self._wake = wake
-        self._open: Counter[Path] = Counter()
+        self._open_files = open_files
         self._turns: dict[str, asyncio.Lock] = {}
         self._filling: set[str] = set()
         self._again: set[str] = set()
@@ -103,17 +106,6 @@ class Filler:
         task = asyncio.create_task(self._soon(collection, document_ids), name="embed-soon")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def opened(self, path: Path) -> None:
-        """Somebody looks at this file: it comes first."""
-        self._open[path] += 1
-        self._again |= self._filling
-
-    def closed(self, path: Path) -> None:
-        """Nobody does any more, as often as it was opened."""
-        self._open[path] -= 1
-        if self._open[path] <= 0:
-            del self._open[path]
 
     async def close(self) -> None:
         """Give up what is under way for somebody; the next start finds it missing."""
@@ -179,7 +171,9 @@ class Filler:
         """Chunks to embed, in their order, and the bytes of all that are missing."""
         root = Path(collection.root) if collection.root else None
         paths = [
-            path.relative_to(root).as_posix() for path in self._open if root and path.is_relative_to(root)
+            path.relative_to(root).as_posix()
+            for path in self._open_files()
+            if root and path.is_relative_to(root)
         ]
         async with self._db.read() as conn:
             first = [item.id for item in await documents.at_paths(conn, collection.id, paths)]

@@ -15,7 +15,7 @@ from petra.knowledge.embedding import Endpoint
 from petra.knowledge.extract import sniff
 from petra.knowledge.extract.extractor import Extractor
 from petra.knowledge.filler import KIND as EMBED
-from petra.knowledge.filler import Filler
+from petra.knowledge.filler import Filler, OpenFiles
 from petra.knowledge.folder import FolderIngest
 from petra.knowledge.index import Indexes
 from petra.knowledge.names import LONGEST, shown
@@ -36,7 +36,7 @@ class Ingest:
     """Adds and removes documents. `handlers` do the jobs; `wake` tells their runner that there is one.
 
     `embed_bulk` gives the endpoint that embeds chunks, when there are some, and `embed_now` the one for a
-    few that somebody waits for; `model_id` names their model.
+    few that somebody waits for; `model_id` names their model. What `open_files` gives is embedded first.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Ingest:
         model_id: str,
         wake: Callable[[], None],
         embed_now: Endpoint | None = None,
+        open_files: OpenFiles = tuple,
     ) -> None:
         self._db = db
         self._blobs = blobs
@@ -56,7 +57,7 @@ class Ingest:
         self._indexes = indexes
         self._wake = wake
         self._publisher = Publisher(db, indexes)
-        self._filler = Filler(db, indexes, model_id, embed_bulk, embed_now or embed_bulk, wake)
+        self._filler = Filler(db, indexes, model_id, embed_bulk, embed_now or embed_bulk, wake, open_files)
         reader = FolderReader(extractor)
         self._folders = FolderIngest(db, reader, self._publisher, self._filler)
         self._changes = Changes(db, reader, self._publisher, self._filler)
@@ -84,14 +85,6 @@ class Ingest:
         a job after all."""
         if await self._changes.publish(collection_id, paths):
             await self._index_again(collection_id)
-
-    def opened(self, path: Path) -> None:
-        """Somebody looks at this file of the machine: it is embedded before others."""
-        self._filler.opened(path)
-
-    def closed(self, path: Path) -> None:
-        """The end of an `opened`."""
-        self._filler.closed(path)
 
     async def add_upload(self, owner_id: str, upload: Upload, collection_id: str) -> tuple[Document, Job]:
         """Make a document of a stored upload, and the job that reads it.
