@@ -70,7 +70,7 @@ def edits(setting: Setting) -> list[Line]:
     meaning: list[float] = []
     with tempfile.TemporaryDirectory(prefix="petra-bench-") as name:
         folder = Path(name) / "repository"
-        corpora.repository(folder, LINES // 5 if setting.quick else LINES)
+        corpora.repository(folder, LINES // 20 if setting.quick else LINES)
         with serve(Path(name) / "data") as server:
             answer = server.post_index(folder)
             server.wait(answer["job_id"])
