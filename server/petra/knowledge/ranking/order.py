@@ -44,7 +44,6 @@ COHERENCE = 0.2
 """Added to the best passage of the file with the most."""
 SPREAD = 0.6
 """What each further passage of a source file counts, to the power of how many came before."""
-SPREAD_PROSE = 0.95
 
 
 def rank(
@@ -166,12 +165,12 @@ def lessen_kinds(ranked: Sequence[Ranked], query: Query) -> None:
 
 
 def spread(ranked: Sequence[Ranked]) -> None:
-    """Let each further passage of a file come later; `ranked` is in order."""
+    """Let each further passage of a source file come later; `ranked` is in order."""
     before: dict[str, int] = defaultdict(int)
     for item in ranked:
-        count = before[item.row.document_id]
-        _multiply(item, "same file", (SPREAD if item.row.source else SPREAD_PROSE) ** count)
-        before[item.row.document_id] = count + 1
+        if item.row.source:
+            _multiply(item, "same file", SPREAD ** before[item.row.document_id])
+            before[item.row.document_id] += 1
 
 
 def scaled(ranked: list[Ranked]) -> list[Ranked]:
