@@ -124,13 +124,19 @@ def network_file_system(path: Path) -> str:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return ""
+    kind = file_system(path, mounts)
+    return kind if kind in _NETWORK else ""
+
+
+def file_system(path: Path, mounts: str) -> str:
+    """The kind of file system that `path` is on, by Linux's table of mounts (`/proc/self/mountinfo`)."""
     best, kind = "", ""
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
         place = before.split(" ")[4].replace("\\040", " ")
         if len(place) >= len(best) and (path == Path(place) or path.is_relative_to(place)):
             best, kind = place, after.split(" ")[0]
-    return kind if kind in _NETWORK else ""
+    return kind
 
 
 def enter_idle_class() -> None:

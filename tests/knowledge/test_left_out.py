@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from petra import platform
 from petra.knowledge import generated, ignore
 from petra.knowledge.names import escaped
 from petra.knowledge.walk import walk
+from tests.api.rig import rig
 from tests.knowledge.test_watch import git
 
 
@@ -119,6 +122,28 @@ def test_one_file_is_left_out_where_a_folder_on_the_way_is(tmp_path: Path) -> No
     for path in ("build/a.md", "node_modules/b.md", "link/d.md", "OK/d.md", "ok/nothing.md", "env/c.md"):
         assert kept(tmp_path, path) == []
     assert kept(tmp_path, "ok/d.md") == ["ok/d.md"]
+
+
+async def test_a_folder_that_holds_the_data_directory_does_not_index_it() -> None:
+    async with rig() as petra:
+        data = petra.petra.settings.data_dir
+        assert (data / "petra.db").exists()
+        found = await asyncio.to_thread(kept, data.parent)
+        assert not [path for path in found if path.startswith("data/")]
+
+
+MOUNTS = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+40 22 0:35 / /home/ada/my\\040share rw,relatime shared:2 - nfs4 server:/ada rw
+41 40 0:36 / /home/ada/my\\040share/local rw - ext4 /dev/vdb rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/home/ada", "ext4"), ("/home/ada/my share/x", "nfs4"), ("/home/ada/my share/local/x", "ext4")],
+)
+def test_the_file_system_of_a_path(path: str, kind: str) -> None:
+    assert platform.file_system(Path(path), MOUNTS) == kind
 
 
 def test_names_are_shown_with_what_cannot_be_seen() -> None:
