@@ -71,7 +71,8 @@ async def test_a_file_is_saved_made_and_removed(followed: Followed) -> None:
     await followed.hears("src/new.py")
     (followed.root / "src" / "b.py").unlink()
     await followed.hears("src/b.py")
-    assert [(change.path, change.what) for change in followed.mirror.recent] == [
+    # Once at least: on a busy machine one save may be two batches.
+    assert list(dict.fromkeys((change.path, change.what) for change in followed.mirror.recent)) == [
         (".", "all"),
         ("a.md", "changed"),
         ("src/new.py", "changed"),
@@ -137,7 +138,8 @@ async def test_other_rules_are_another_folder(followed: Followed) -> None:
     await followed.hears("build/out.py")
 
 
-async def test_another_branch_is_one_batch(followed: Followed) -> None:
+async def test_another_branch_is_one_batch(followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirroring, "QUIET_MS", 800)  # git may have to wait for its turn
     root = followed.root
     git(root, "checkout", "-qb", "other")
     for number in range(80):
