@@ -162,3 +162,15 @@ async def test_a_search_that_is_cancelled_leaves_a_whole_index(db: Database, tmp
     assert {id for id, _ in found.lexical} == set(ids) == {id for id, _ in found.static}
     assert (tmp_path / "indexes" / collection_id / "live" / "meta.json").is_file(), "not given up for memory"
     await indexes.close()
+
+
+async def test_a_search_does_not_wait_for_a_job_that_changes_the_index(db: Database, tmp_path: Path) -> None:
+    collection_id, ids = await add(db, TEXTS)
+    indexes = Indexes(db, tmp_path / "indexes", MODEL)
+    await indexes.refresh(collection_id)
+    async with db.write() as conn:
+        await collections.bump(conn, collection_id)
+    async with indexes._lock(collection_id):
+        found = await indexes.search("threads", None, [collection_id], 10)
+    assert [id for id, _ in found.lexical] == [ids[0]]
+    await indexes.close()

@@ -71,7 +71,7 @@ class CollectionIndex:
         return ids if len(ids) == self._lexical.count else ids[:0]
 
     @property
-    def missing(self) -> Mapping[int, str]:
+    def missing(self) -> Missing:
         """Chunks that have no vector yet, with the hash of the text to embed."""
         return self._state.missing
 

@@ -70,7 +70,7 @@ class Follower:
         any that are missing."""
         if not index.missing:
             return
-        wanted = list(index.missing.values()) if hashes is None else list(hashes)
+        wanted = await asyncio.to_thread(index.missing.hashes) if hashes is None else list(hashes)
         for some in batches(wanted, PORTION):
             async with self.db.read() as conn:
                 collection = await collections.get(conn, collection_id)

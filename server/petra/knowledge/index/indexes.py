@@ -23,6 +23,8 @@ log = logger("petra.knowledge.index")
 
 T = TypeVar("T")
 
+PATIENCE = 0.1
+"""Seconds that a search waits while somebody else changes the index."""
 WAIT = 0.25
 """Seconds that writing an index waits for the searches under way, between two pieces of work."""
 
@@ -118,18 +120,24 @@ class Indexes:
                 await asyncio.to_thread(index.close)
 
     async def _fresh(self, collection_id: str) -> CollectionIndex | None:
-        """The index, at the collection's revision as of now."""
+        """The index, at the collection's revision as of now. Beside a job that changes it all the time, a
+        search waits a little for the latest, and then does without."""
         async with self._db.read() as conn:
             collection = await collections.get(conn, collection_id)
         if collection is None:
             return None
         index = self._open.get(collection_id)
-        if index is None or index.watermark != collection.revision:
-            try:
-                index = await self._whole(self._current(collection_id, ()))
-            except NotFound:
-                return None
-        return index
+        if index and index.watermark == collection.revision:
+            return index
+        behind = index is not None and self._lock(collection_id).locked()
+        task = self._task(self._current(collection_id, ()))
+        await asyncio.wait({task}, timeout=PATIENCE if behind else None)
+        if not task.done():
+            return index
+        try:
+            return task.result()
+        except NotFound:
+            return None
 
     async def _current(self, collection_id: str, embedded: Collection[str] | None) -> CollectionIndex:
         """The index, opened if need be, after all changes."""
