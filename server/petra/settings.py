@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     embedding_model: str = Field(
         "all-MiniLM-L6-v2",
         description="Embedder: a name from `petra models list`, a sentence-transformers folder, or an "
-        "address.",
+        "address. `petra reindex --model NAME` changes it without a gap.",
     )
     chat_threads: int = Field(
         0, ge=0, le=256, description="Threads for the chat model; 0: one per physical core."
