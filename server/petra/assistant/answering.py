@@ -15,6 +15,7 @@ from petra import telemetry
 from petra.assistant import policy
 from petra.assistant import prompt as prompts
 from petra.assistant.attribution import attribute, texts_to_embed
+from petra.assistant.fitting import Fitting
 from petra.assistant.models import Models
 from petra.assistant.modes import TASKS
 from petra.assistant.policy import Ruling
@@ -23,7 +24,7 @@ from petra.assistant.retrieval import OpenDocument, Retrieval
 from petra.assistant.stream import AnswerStream
 from petra.assistant.subject import Subject
 from petra.assistant.withhold import Withheld
-from petra.errors import ModelUnavailable, PetraError, TooLarge
+from petra.errors import ModelUnavailable, PetraError
 from petra.inference.client import Delta, Finished, ModelEndpoint, Queued
 from petra.knowledge.search import Passage, Searcher
 from petra.messages import (
@@ -40,9 +41,6 @@ from petra.storage.collections import Collection
 from petra.storage.database import Database
 
 log = telemetry.logger(__name__)
-
-CHARACTERS_PER_TOKEN = 3
-"""Of source text; prose has four and more."""
 
 NOTHING_FOUND = "I found nothing about this in your files."
 NOTHING_INDEXED = NOTHING_FOUND + " Nothing is indexed yet: add files first."
@@ -183,61 +181,20 @@ class Answering:
         return found.passages
 
     async def _prompt(
-        self,
-        endpoint: ModelEndpoint,
-        candidates: list[Passage],
-        turns: list[prompts.Turn],
+        self, endpoint: ModelEndpoint, candidates: list[Passage], turns: list[prompts.Turn]
     ) -> prompts.Prompt:
-        system = policy.system(self.request.mode, self.asking.ruling)
-        capabilities = await endpoint.capabilities()
-        rate = capabilities.prefill_tokens_per_s
-        budget = int(self._limits.first_token_seconds * rate) if rate else capabilities.context
-        subject, subject_tokens = await self._subject(endpoint, min(budget, self._room(capabilities.context)))
-        quotes = [prompts.quote_passage(n, passage) for n, passage in enumerate(candidates, 1)]
-        turn_texts = [f"{turn.prompt}{turn.answer}" for turn in turns]
-        bare = prompts.question_message(self.asking.question, [])
-        counts = await endpoint.count_tokens([system, bare, *quotes, *turn_texts])
-        fixed = counts[0] + counts[1] + subject_tokens + self._answer_tokens + 4 * prompts.TEMPLATE_TOKENS
-        over = fixed - capabilities.context
-        if over >= 0:
-            raise TooLarge(
-                f"The question is {over + 1} tokens too long for the model",
-                cause=f"It reads {capabilities.context} tokens at most, the answer included",
-                remedy="Ask a shorter question, select less, or choose a model with a longer context",
-            )
-        after_quotes = 2 + len(quotes)
-        return prompts.build(
-            system,
-            self.asking.question,
-            candidates,
-            turns,
-            passage_tokens=[count + 2 for count in counts[2:after_quotes]],
-            turn_tokens=[count + 2 * prompts.TEMPLATE_TOKENS for count in counts[after_quotes:]],
-            fixed_tokens=fixed,
-            context=capabilities.context,
-            passage_budget=max(budget - subject_tokens, 0),
-            subject=subject,
+        asking = self.asking
+        fitting = Fitting(
+            endpoint,
+            answer_tokens=self._answer_tokens,
+            first_token_seconds=self._limits.first_token_seconds,
         )
-
-    def _room(self, context: int) -> int:
-        """Tokens that a document may take: half of what the answer leaves, so that passages fit as well."""
-        return max((context - self._answer_tokens) // 2, 1)
-
-    async def _subject(self, endpoint: ModelEndpoint, room: int) -> tuple[Subject | None, int]:
-        """What the question is about and its tokens; of a whole document as much as `room` tokens hold,
-        which is said when it is not all."""
-        whole = self.asking.subject
-        if whole is None:
-            return None, 0
-        subject = whole.within(room * CHARACTERS_PER_TOKEN)
-        (tokens,) = await endpoint.count_tokens([subject.quoted()])
-        if whole.whole and tokens > room:
-            subject = whole.within(len(subject.text) * room // tokens)
-            (tokens,) = await endpoint.count_tokens([subject.quoted()])
-        if whole.whole and subject.lines:
-            first, last = subject.lines
+        system = policy.system(self.request.mode, asking.ruling)
+        built = await fitting.prompt(system, asking.question, asking.subject, candidates, turns)
+        if built.subject and built.subject.whole and built.subject.lines:
+            first, last = built.subject.lines
             self.stream.put(Status("reading", f"Only lines {first} to {last} of the file fit; select a part"))
-        return subject, tokens
+        return built
 
     async def _generate(
         self,

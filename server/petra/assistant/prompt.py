@@ -38,11 +38,13 @@ class Turn:
 
 @dataclass(frozen=True)
 class Prompt:
-    """`messages` for the model, the `passages` quoted in them, and how many turns were left out."""
+    """`messages` for the model, the `passages` quoted in them, how many turns were left out, and what the
+    question is about, as much of it as is quoted."""
 
     messages: list[ChatMessage]
     passages: list[Passage]
     turns_left_out: int
+    subject: Subject | None = None
 
     @property
     def question(self) -> str:
@@ -116,4 +118,4 @@ def build(
     for turn in kept:
         messages += [ChatMessage("user", turn.prompt), ChatMessage("assistant", turn.answer)]
     messages.append(ChatMessage("user", question_message(question, chosen, subject)))
-    return Prompt(messages, chosen, len(turns) - len(kept))
+    return Prompt(messages, chosen, len(turns) - len(kept), subject)
