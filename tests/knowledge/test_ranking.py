@@ -27,7 +27,7 @@ def row(
     id: int, path: str = "", *, document: str = "", lines: tuple[int, int] | None = None, source: bool = True
 ) -> Row:
     path = path or f"src/file{id}.py"
-    return Row(id, document or path, "c", path, source, not source, 0, None, lines, f"{id}")
+    return Row(id, document or path, "c", path, source, not source, None, lines)
 
 
 def order(

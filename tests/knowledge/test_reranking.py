@@ -57,8 +57,7 @@ async def test_a_reranker_that_is_away_changes_nothing() -> None:
 
 def ranked(*scores: float) -> list[Ranked]:
     return [
-        Ranked(Row(n, "d", "c", f"{n}.md", False, True, n, None, None, ""), score)
-        for n, score in enumerate(scores)
+        Ranked(Row(n, "d", "c", f"{n}.md", False, True, None, None), score) for n, score in enumerate(scores)
     ]
 
 

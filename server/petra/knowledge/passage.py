@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from petra.knowledge.extract import sniff
 from petra.messages import PlaceUnit
-from petra.storage.chunks import Chunk
-from petra.storage.documents import Document
+from petra.storage.candidates import Candidate
 
 
 @dataclass(frozen=True)
@@ -42,27 +41,26 @@ class Passage:
 
 
 def passage(
-    chunk: Chunk,
-    document: Document,
+    found: Candidate,
     score: float,
     dense: float | None,
     lexical: float,
     why: Mapping[str, float],
 ) -> Passage:
-    """A passage from its rows."""
+    """A passage from its row."""
     return Passage(
-        chunk_id=chunk.id,
-        document_id=chunk.document_id,
-        collection_id=chunk.collection_id,
-        document=document.title,
-        path=document.path,
-        header=chunk.header,
-        text=chunk.text,
-        pages=chunk.pages,
-        lines=chunk.lines,
+        chunk_id=found.id,
+        document_id=found.document_id,
+        collection_id=found.collection_id,
+        document=found.title,
+        path=found.path,
+        header=found.header,
+        text=found.text,
+        pages=found.pages,
+        lines=found.lines,
         score=round(score, 4),
         dense=None if dense is None else round(dense, 4),
         lexical=round(lexical, 4),
-        unit=sniff.unit(document.media_type),
+        unit=sniff.unit(found.media_type),
         why={factor: round(value, 4) for factor, value in why.items()},
     )

@@ -21,9 +21,8 @@ from petra.knowledge.query_vectors import PATIENCE, QueryVectors
 from petra.knowledge.ranking import Defined, Factors, Query, Ranked, Row, contents, copies, fusion, second
 from petra.knowledge.reranking import MOST, Reranker
 from petra.knowledge.space import Space
-from petra.storage import candidates, chunks, collections, documents
-from petra.storage.candidates import Slim
-from petra.storage.chunks import Chunk
+from petra.storage import candidates, collections, documents
+from petra.storage.candidates import Candidate
 from petra.storage.database import Database
 
 __all__ = ["Passage", "Searcher", "is_below", "path_below"]
@@ -130,41 +129,36 @@ class Searcher:
         allowed = set(collection_ids)
         async with self._db.read() as conn:
             defined = await candidates.defining(conn, names, collection_ids, MOST_DEFINITIONS)
-            slim = await candidates.slim(conn, [*ids, *{item.chunk_id for item in defined} - ids])
-            rows = [
-                _row(item)
-                for item in slim
-                if item.collection_id in allowed
-                and (within is None or item.document_id in within.get(item.collection_id, ()))
-            ]
-            ranked = ranking.rank(
-                query,
-                fusion.by_meaning(ids, found.dense, found.static),
-                fusion.by_words(ids, found.lexical),
-                rows,
-                [Defined(*item) for item in defined],
-                self.factors,
-            )
-            first = ranked[: max(k, MOST if self._reranker else 0) + SPARE]
-            texts = {item.id: item for item in await chunks.get_many(conn, [item.row.id for item in first])}
-            best = chosen(first, texts, self.factors)
-            of = await documents.get_many(conn, [item.row.document_id for item in best])
+            read = await candidates.get_many(conn, [*ids, *{item.chunk_id for item in defined} - ids])
+        rows = {
+            item.id: item
+            for item in read
+            if item.collection_id in allowed
+            and (within is None or item.document_id in within.get(item.collection_id, ()))
+        }
+        ranked = ranking.rank(
+            query,
+            fusion.by_meaning(ids, found.dense, found.static),
+            fusion.by_words(ids, found.lexical),
+            [_row(item) for item in rows.values()],
+            [Defined(*item) for item in defined],
+            self.factors,
+        )
+        best = chosen(ranked[: max(k, MOST if self._reranker else 0) + SPARE], rows, self.factors)
         if self._reranker:
-            read = [embedded_text(texts[item.row.id].header, texts[item.row.id].text) for item in best]
-            best = second.reordered(best, await self._reranker.scores(query.text, read))
+            texts = [embedded_text(rows[item.row.id].header, rows[item.row.id].text) for item in best]
+            best = second.reordered(best, await self._reranker.scores(query.text, texts))
         meaning, words = dict(found.dense), dict(found.lexical)
         most = max(words.values(), default=1.0) or 1.0
         return [
             passage(
-                texts[item.row.id],
-                document,
+                rows[item.row.id],
                 item.score,
                 meaning.get(item.row.id),
                 words.get(item.row.id, 0.0) / most,
                 item.why,
             )
             for item in best[:k]
-            if (document := of.get(item.row.document_id))
         ]
 
     async def _within(self, collection_ids: Sequence[str], path: str) -> dict[str, Collection[str]]:
@@ -201,33 +195,27 @@ def is_below(path: str, folder: str) -> bool:
     return not folder or path == folder or path.startswith(f"{folder}/")
 
 
-def chosen(ranked: Sequence[Ranked], texts: Mapping[int, Chunk], factors: Factors) -> list[Ranked]:
+def chosen(ranked: Sequence[Ranked], rows: Mapping[int, Candidate], factors: Factors) -> list[Ranked]:
     """What the texts themselves say of the order: lists of contents come later, copies fall out."""
-    there = [item for item in ranked if item.row.id in texts]
+    found = list(ranked)
     if factors.contents:
-        contents.lessen(there, {id: chunk.text for id, chunk in texts.items()})
+        contents.lessen(found, {item.row.id: rows[item.row.id].text for item in found})
     if factors.copies:
-        return copies.distinct((item, texts[item.row.id].text) for item in there)
-    return there
+        return copies.distinct((item, rows[item.row.id].text) for item in found)
+    return found
 
 
-def _row(slim: Slim) -> Row:
+def _row(found: Candidate) -> Row:
     return Row(
-        id=slim.id,
-        document_id=slim.document_id,
-        collection_id=slim.collection_id,
-        path=slim.path,
-        source=slim.media_type == "text/x-source",
-        note=slim.media_type in ("text/markdown", "text/plain"),
-        ordinal=slim.ordinal,
-        pages=_span(slim.first_page, slim.last_page),
-        lines=_span(slim.first_line, slim.last_line),
-        text_hash=slim.text_hash,
+        id=found.id,
+        document_id=found.document_id,
+        collection_id=found.collection_id,
+        path=found.path,
+        source=found.media_type == "text/x-source",
+        note=found.media_type in ("text/markdown", "text/plain"),
+        pages=found.pages,
+        lines=found.lines,
     )
-
-
-def _span(first: int | None, last: int | None) -> tuple[int, int] | None:
-    return None if first is None or last is None else (first, last)
 
 
 def _of_length_one(rows: Vector) -> Vector:

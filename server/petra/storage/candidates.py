@@ -1,6 +1,7 @@
-"""What a search reads of many passages: only what their order needs, as plain tuples.
+"""What a search reads of many passages: in one statement, and as plain tuples.
 
-(Whole rows of 200 chunks as dataclasses by column name take 5 ms, which is most of what a search may take.)
+(Whole rows of 200 chunks as dataclasses by column name take 5 ms, and every statement more than one hand-over
+to the database's thread: together that is most of what a search may take.)
 """
 
 from __future__ import annotations
@@ -11,24 +12,36 @@ from typing import NamedTuple
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from petra.storage.chunks import Span
 from petra.storage.rows import batches
 from petra.storage.tables import chunks, collections, documents, symbols
 
 
-class Slim(NamedTuple):
-    """A passage without its text."""
+class Candidate(NamedTuple):
+    """A passage, with what a search says of its document."""
 
     id: int
     document_id: str
     collection_id: str
     path: str
+    title: str
     media_type: str
-    ordinal: int
+    header: str
+    text: str
     first_page: int | None
     last_page: int | None
     first_line: int | None
     last_line: int | None
-    text_hash: str
+
+    @property
+    def pages(self) -> Span | None:
+        """First and last."""
+        return _span(self.first_page, self.last_page)
+
+    @property
+    def lines(self) -> Span | None:
+        """First and last."""
+        return _span(self.first_line, self.last_line)
 
 
 class Definition(NamedTuple):
@@ -39,9 +52,9 @@ class Definition(NamedTuple):
     scope: str
 
 
-async def slim(conn: AsyncConnection, ids: Sequence[int]) -> list[Slim]:
-    """Those of `ids` whose document is alive and ready, in no order."""
-    found: list[Slim] = []
+async def get_many(conn: AsyncConnection, ids: Sequence[int]) -> list[Candidate]:
+    """Those of `ids` whose document is alive and ready, in no order: the second check behind a search."""
+    found: list[Candidate] = []
     for some in batches(ids):
         query = (
             select(
@@ -49,13 +62,14 @@ async def slim(conn: AsyncConnection, ids: Sequence[int]) -> list[Slim]:
                 chunks.c.document_id,
                 chunks.c.collection_id,
                 documents.c.path,
+                documents.c.title,
                 documents.c.media_type,
-                chunks.c.ordinal,
+                chunks.c.header,
+                chunks.c.text,
                 chunks.c.first_page,
                 chunks.c.last_page,
                 chunks.c.first_line,
                 chunks.c.last_line,
-                chunks.c.text_hash,
             )
             .join(documents, documents.c.id == chunks.c.document_id)
             .where(
@@ -65,7 +79,7 @@ async def slim(conn: AsyncConnection, ids: Sequence[int]) -> list[Slim]:
                 documents.c.state == "ready",
             )
         )
-        found += [Slim(*row) for row in await conn.execute(query)]
+        found += [Candidate._make(row) for row in await conn.execute(query)]
     return found
 
 
@@ -104,3 +118,7 @@ async def revisions(conn: AsyncConnection, collection_ids: Sequence[str]) -> tup
     """The revision of each of these collections that is there, by id."""
     query = select(collections.c.id, collections.c.revision).where(collections.c.id.in_(collection_ids))
     return tuple(sorted((id, revision) for id, revision in await conn.execute(query)))
+
+
+def _span(first: int | None, last: int | None) -> Span | None:
+    return None if first is None or last is None else (first, last)

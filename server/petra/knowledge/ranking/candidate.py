@@ -9,7 +9,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the ranker knows of a passage before its text is read. `source` says that it is program text,
+    """What the ranker knows of a passage besides its text. `source` says that it is program text,
     `note` that it is Markdown or plain text."""
 
     id: int
@@ -18,10 +18,8 @@ class Row:
     path: str
     source: bool
     note: bool
-    ordinal: int
     pages: Span | None
     lines: Span | None
-    text_hash: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,8 +130,10 @@ def add_places(ranked: Iterable[Ranked], query: Query) -> None:
 
 def add_names(ranked: Iterable[Ranked], query: Query) -> None:
     """Lift passages of source files whose name has words of the query."""
+    files = {item.row.path for item in ranked if item.row.source}
+    parts = {path: paths.shared(query.words, path) for path in files}
     for item in ranked:
-        if item.row.source and (part := paths.shared(query.words, item.row.path)):
+        if part := parts.get(item.row.path):
             _add(item, "name of the file", NAMES * part)
 
 
