@@ -9,9 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from lsprotocol import types
+from pytest_lsp.client import make_test_lsp_client
+
 from petra import rendezvous
 from tests.lsp.door import Client
 from tests.serving import environment
+
+NO_MODELS = {"MODEL_PATH": "unix:none", "EMBEDDING_MODEL": "unix:none"}
 
 
 @asynccontextmanager
@@ -63,3 +68,25 @@ async def test_it_leaves_when_the_editor_is_gone_or_asks_it_to(tmp_path: Path) -
         process.send_signal(signal.SIGTERM)
         assert await process.wait() != 0
     assert not await asyncio.to_thread(rendezvous.is_locked, tmp_path)
+
+
+async def test_it_keeps_to_the_specification(tmp_path: Path) -> None:
+    """pytest-lsp's client checks every message against what it has said it can do."""
+    client = make_test_lsp_client()
+    environ = environment(MODELS_DIR=str(tmp_path / "none"), **NO_MODELS)
+    command = (sys.executable, "-m", "petra", "lsp", "--standalone", "--data-dir", str(tmp_path))
+    await client.start_io(*command, env=environ)
+    try:
+        capabilities = types.ClientCapabilities(
+            general=types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind.Utf8]),
+            workspace=types.WorkspaceClientCapabilities(configuration=True),
+        )
+        params = types.InitializeParams(capabilities=capabilities, root_uri=tmp_path.as_uri())
+        result = await client.initialize_session(params)
+        assert result.capabilities.position_encoding == types.PositionEncodingKind.Utf8
+        item = types.TextDocumentItem(uri="file:///a.py", language_id="python", version=1, text="x = 1")
+        client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
+        await client.shutdown_session()
+    finally:
+        await client.stop()
