@@ -49,7 +49,7 @@ class Changes:
             wanted = [
                 file for path, file in seen.files.items() if self._reader.differs(known.get(path), file)
             ]
-            reading = await self._reader.read(root, wanted, known)
+            reading = await self._reader.read(root, wanted, known, idle=False)
             below = tuple(f"{folder}/" for folder in seen.folders)
             gone = [
                 item for path, item in known.items() if path not in seen.files and not path.startswith(below)

@@ -30,6 +30,8 @@ BATCH_FILES = 64
 BATCH_BYTES = 1 << 18
 """Files that are read one after the other in one child."""
 DELETE_GROUP = 500
+HURRY = 2.0
+"""Seconds for which a job takes its part of the CPU as somebody waits for it; then it is bulk work."""
 FILL_AFTER = 2.0
 """Seconds after which a job that still reads lets the embedder begin beside it."""
 
@@ -123,10 +125,12 @@ class FolderIngest:
         are under way as there are children, so that none of them waits."""
         batches = _batches(files)
         running: deque[tuple[int, asyncio.Task[Reading]]] = deque()
+        began = time.monotonic()
         try:
             while True:
                 while len(running) < 2 * READERS and (batch := next(batches, None)):
-                    task = asyncio.create_task(self._reader.read(root, batch, known))
+                    idle = time.monotonic() - began > HURRY
+                    task = asyncio.create_task(self._reader.read(root, batch, known, idle=idle))
                     running.append((sum(file.size for file in batch), task))
                 if not running:
                     return

@@ -60,8 +60,10 @@ class FolderReader:
         current = (known.size, known.mtime_ns, known.inode, known.chunker)
         return current != (file.size, file.mtime_ns, file.inode & INODE, self._extractor.chunker)
 
-    async def read(self, root: Path, files: Sequence[Found], known: Mapping[str, Known]) -> Reading:
-        """Open files below `root`, and extract those whose bytes are new."""
+    async def read(
+        self, root: Path, files: Sequence[Found], known: Mapping[str, Known], *, idle: bool
+    ) -> Reading:
+        """Open files below `root`, and extract those whose bytes are new; `idle` when nobody waits."""
         found = Reading()
         wanted: list[_Look] = []
         for file, look in zip(files, await asyncio.to_thread(_look_at, root, files), strict=True):
@@ -75,7 +77,7 @@ class FolderReader:
             else:
                 wanted.append(look)
         names = [(root / look.file.path, _name(look.file)) for look in wanted]
-        for look, content in zip(wanted, await self._extractor.extract_many(names), strict=True):
+        for look, content in zip(wanted, await self._extractor.extract_many(names, idle=idle), strict=True):
             if isinstance(content, sniff.NotText | LeftOut) and look.file.path not in known:
                 found.left_out.append((look.file.path, _short(content)))
             else:

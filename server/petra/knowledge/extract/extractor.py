@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ Answers = list[dict[str, Any]] | PetraError
 MiB = 1024 * 1024
 CHILDREN = 2
 READERS = 2
-"""Long-lived children for texts; the second one is started when the first has enough to do."""
+"""Children for texts, of each class; the second one is started when the first has enough to do."""
+REST = 60.0
+"""Seconds without work after which such a child is ended."""
 SOURCE_SIZE = 230
 """Tokens of a chunk of source text, header included: with its two marks it fits an embedder of 256."""
 WIDEST = 2400
@@ -81,8 +84,9 @@ class Extractor:
         self._arguments = [word for name, number in numbers.items() for word in (name, str(number))]
         self._tokenizer = ["--tokenizer", str(tokenizer)] if tokenizer else []
         self._places = asyncio.Semaphore(CHILDREN)
-        self._turns = asyncio.Semaphore(READERS)
-        self._readers: list[Child] = []
+        self._turns = {idle: asyncio.Semaphore(READERS) for idle in (True, False)}
+        self._readers: dict[bool, list[tuple[Child, float]]] = {True: [], False: []}
+        self._timer: asyncio.TimerHandle | None = None
         self._threads = ThreadPoolExecutor(CHILDREN + READERS, thread_name_prefix="extract")
 
     async def extract(self, path: Path, name: str) -> Extracted:
@@ -97,22 +101,23 @@ class Extractor:
         return found
 
     async def extract_many(
-        self, files: Sequence[File], *, made_too: bool = False
+        self, files: Sequence[File], *, made_too: bool = False, idle: bool = True
     ) -> list[Extracted | PetraError]:
         """The chunks of each file, or why there are none (LeftOut: it holds a secret or, without `made_too`,
         was made by a program). Texts are read one after the other in one child; calls at the same time have
-        a child each, up to two."""
+        a child each, up to two. `idle` leaves the CPU to everybody else: beside a model that writes, it would
+        take minutes where somebody waits."""
         requests = [
             {"op": "extract", "path": str(path), "name": name, "made_too": made_too} for path, name in files
         ]
-        answers = await self._read([{**request, "forms": ["text"]} for request in requests])
+        answers = await self._read([{**request, "forms": ["text"]} for request in requests], idle)
         binary = [
             place
             for place, answer in enumerate(answers)
             if isinstance(answer, list) and "refer" in answer[-1]
         ]
         others = await asyncio.gather(
-            *(self._alone({**requests[place], "forms": [_form(answers[place])]}) for place in binary)
+            *(self._alone({**requests[place], "forms": [_form(answers[place])]}, idle) for place in binary)
         )
         for place, answer in zip(binary, others, strict=True):
             answers[place] = answer
@@ -130,36 +135,57 @@ class Extractor:
             "page": page,
             "width": max(16, min(width, WIDEST)),
         }
-        answers = await self._alone(request)
+        answers = await self._alone(request, idle=False)
         if isinstance(answers, PetraError):
             raise answers
         return base64.b64decode(answers[-1]["done"]["png"])
 
     async def close(self) -> None:
         """End the children."""
-        while self._readers:
-            await self._run(self._readers.pop().end)
+        if self._timer:
+            self._timer.cancel()
+        for readers in self._readers.values():
+            while readers:
+                await self._run(readers.pop()[0].end)
         self._threads.shutdown(wait=False)
 
-    async def _read(self, requests: Sequence[Mapping[str, Any]]) -> list[Answers]:
+    async def _read(self, requests: Sequence[Mapping[str, Any]], idle: bool) -> list[Answers]:
         """What a long-lived child answers, a new one where a file has ended the last."""
         answers: list[Answers] = []
-        async with self._turns:
+        readers = self._readers[idle]
+        async with self._turns[idle]:
             while len(answers) < len(requests):
-                child = self._readers.pop() if self._readers else await self._start(idle=True)
+                child = readers.pop()[0] if readers else await self._start(idle=idle)
                 try:
                     answers += await self._ask(child, child.ask_each, requests[len(answers) :])
                 finally:
                     if child.alive:
-                        self._readers.append(child)
+                        readers.append((child, time.monotonic()))
+                        self._end_later()
                     else:
                         await self._run(child.end)
         return answers
 
-    async def _alone(self, request: Mapping[str, Any]) -> Answers:
+    def _end_later(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(REST, self._end_resting)
+
+    def _end_resting(self) -> None:
+        """End the children that have had nothing to do for a while: each takes as much as a small model."""
+        self._timer = None
+        old = time.monotonic() - REST
+        for readers in self._readers.values():
+            resting = [item for item in readers if item[1] <= old]
+            readers[:] = [item for item in readers if item[1] > old]
+            for child, _ in resting:
+                self._threads.submit(child.end)
+        if any(self._readers.values()):
+            self._end_later()
+
+    async def _alone(self, request: Mapping[str, Any], idle: bool) -> Answers:
         """What a child answers that lives for one request."""
         async with self._places:
-            child = await self._start(idle=request["op"] == "extract")
+            child = await self._start(idle=idle)
             try:
                 (answer,) = await self._ask(child, child.ask_each, [request])
             finally:
