@@ -29,7 +29,7 @@ async def changes(request: web.Request) -> web.Response:
     watching = request.app[WATCHING]
     after = query.whole_number(request, "after", 0)
     found = await watching.changes(collection.id, after, LONGEST_WAIT)
-    state, reason = watching.state(collection.id)
+    state, reason = watching.state(collection.id) or ("starting", "")
     return web.json_response(
         {"state": state, "reason": reason or None, "changes": [asdict(change) for change in found]}
     )

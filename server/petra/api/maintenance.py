@@ -8,7 +8,7 @@ import attrs
 from aiohttp import web
 
 from petra.api import body
-from petra.api.keys import DB, JOBS, UPKEEP
+from petra.api.keys import DB, JOBS, UPKEEP, WATCHING
 from petra.api.routes import Route, identity, route
 from petra.errors import BadRequest
 from petra.storage import jobs
@@ -46,7 +46,7 @@ async def collect(request: web.Request) -> web.Response:
 
 async def state(request: web.Request) -> web.Response:
     """The caller's collections as they are indexed, and the versions of the index."""
-    upkeep = request.app[UPKEEP]
+    upkeep, watching = request.app[UPKEEP], request.app[WATCHING]
     collections = await upkeep.state(identity(request).user_id)
     versions = await upkeep.versions()
     return web.json_response(
@@ -58,12 +58,17 @@ async def state(request: web.Request) -> web.Response:
                     "chunks": item.chunks,
                     "embedded": item.embedded,
                     "bytes": item.bytes,
+                    "watching": _followed(watching.state(item.collection.id)),
                 }
                 for item in collections
             ],
             "versions": [{"id": v.id, "model": v.model_id, "state": v.state} for v in versions],
         }
     )
+
+
+def _followed(state: tuple[str, str] | None) -> dict[str, str | None] | None:
+    return {"state": state[0], "reason": state[1] or None} if state else None
 
 
 async def _started(request: web.Request, kind: str, payload: dict[str, Any]) -> web.Response:

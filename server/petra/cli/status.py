@@ -72,8 +72,8 @@ def contents(item: dict[str, Any]) -> str:
         parts.append(f"{100 * item['embedded'] // item['chunks']} % of them embedded")
     if item["bytes"]:
         parts.append(size(item["bytes"]))
-    if item.get("watching"):
-        parts.append("watched")
+    if watching := item.get("watching"):
+        parts.append(watching["state"] + (f" ({watching['reason']})" if watching["reason"] else ""))
     return ", ".join(parts)
 
 

@@ -46,10 +46,10 @@ class Watching:
         if tasks:
             await asyncio.wait(tasks)
 
-    def state(self, collection_id: str) -> tuple[State, str]:
-        """How a collection's folder is followed, and why not better."""
+    def state(self, collection_id: str) -> tuple[State, str] | None:
+        """How a collection's folder is followed, and why not better; None when it is not."""
         mirror = self._mirrors.get(collection_id)
-        return (mirror[0].state, mirror[0].reason) if mirror else ("starting", "")
+        return (mirror[0].state, mirror[0].reason) if mirror else None
 
     async def changes(self, collection_id: str, after: int, within: float) -> list[Change]:
         """Changes with numbers above `after`, as soon as there are some; none when there are none
