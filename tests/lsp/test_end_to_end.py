@@ -72,7 +72,8 @@ async def test_a_question_from_an_editor(editor: Editor, tmp_path: Path) -> None
     assert answer.usage.completion_tokens > 0
 
     await cancel_while_writing(editor)
-    assert not editor.messages
+    # At most that files are being read.
+    assert all(message.type == types.MessageType.Info for message in editor.messages)
 
 
 async def cancel_while_writing(editor: Editor) -> None:
