@@ -18,7 +18,7 @@ from petra.knowledge.ranking.query import Kind, Name, Query
 
 SHARE = 0.5
 """The weight of meaning against words where nothing else is known."""
-SHARE_OF: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.6}
+SHARE_OF: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.5}
 """In prose, by kind of query."""
 SHARE_OF_SOURCE: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.7}
 """In program text: a question in words has few of its words in the answer."""
