@@ -17,7 +17,7 @@ from petra.knowledge.index.entry import Vector
 PER_CLUSTER = 256
 SAMPLE_PER_CLUSTER = 64
 ROUNDS = 8
-PROBED = 0.125
+PROBED = 0.25
 """Share of the clusters that a search looks at (see the recall test, and docs/architecture.md)."""
 BITE = 2048
 """Rows computed between two breaths: some 15 ms."""

@@ -28,7 +28,7 @@ class Sizes:
 
     segment: int = 65_536
     head: int = 2_048
-    clustered: int = 125_000
+    clustered: int = 65_536
 
 
 @dataclass(frozen=True, eq=False)
