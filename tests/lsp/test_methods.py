@@ -181,6 +181,10 @@ async def test_search(at: Desk) -> None:
         whole = await client.call("petra/search", query="direct blocks", partialResultToken="p")
         assert whole["passages"] == []
         assert client.notes("$/progress")[0]["value"]["passages"][0]["path"] == "files.md"
+        listed = await client.call("petra/documents", partialResultToken="d", workDoneToken="e")
+        assert listed == {"collections": [], "documents": []}
+        told = {item["token"]: item["value"] for item in client.notes("$/progress")}
+        assert told["d"]["documents"] and told["e"]["kind"] == "end"
         assert (await client.error("petra/search", query=" "))["code"] == -32602
 
 

@@ -9,6 +9,7 @@ import attrs
 
 from petra.assistant.recall import Recall
 from petra.lsp.feature import Method
+from petra.lsp.progress import Running
 from petra.messages import Rating, Token
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ class FeedbackParams:
 class Conversations:
     """The conversations of a session's person."""
 
-    def __init__(self, session: Session, recall: Recall) -> None:
+    def __init__(self, session: Session, recall: Recall, running: Running) -> None:
         self._session = session
         self._recall = recall
+        self._progress = running
 
     def methods(self) -> Sequence[Method]:
         """What this feature answers."""
@@ -49,9 +51,12 @@ class Conversations:
 
     async def conversations(self, params: ConversationsParams) -> dict[str, Any]:
         """`{conversations}`, newest first, or one conversation."""
-        if params.id is not None:
-            return await self._recall.read(self._session.identity, params.id)
-        return {"conversations": await self._recall.all(self._session.identity)}
+        with self._progress.shown(params.work_done_token, "Reading conversations"):
+            if params.id is not None:
+                found = await self._recall.read(self._session.identity, params.id)
+            else:
+                found = {"conversations": await self._recall.all(self._session.identity)}
+        return self._progress.whole(params.partial_result_token, found)
 
     async def feedback(self, params: FeedbackParams) -> None:
         """Keep it."""

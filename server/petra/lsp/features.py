@@ -39,9 +39,9 @@ def features(session: Session, parts: Parts) -> list[Feature]:
         running,
         Asking(session, parts.asks, services.library, places, running),
         Searching(session, services.library, places, running),
-        Conversations(session, services.recall),
+        Conversations(session, services.recall, running),
         ModelList(services.offered),
-        Files(session, services.library, services.work),
+        Files(session, services.library, services.work, running),
         Indexing(session, services.library, services.work, running),
         Status(session, services.health),
     ]

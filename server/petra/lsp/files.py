@@ -14,6 +14,7 @@ from petra.assistant.library import Library
 from petra.assistant.work import Work
 from petra.errors import BadRequest
 from petra.lsp.feature import Method
+from petra.lsp.progress import Running
 from petra.messages import Token
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ class DocumentsParams:
 class Files:
     """The documents of a session's person."""
 
-    def __init__(self, session: Session, library: Library, work: Work) -> None:
+    def __init__(self, session: Session, library: Library, work: Work, running: Running) -> None:
         self._session = session
         self._library = library
         self._work = work
+        self._progress = running
 
     def methods(self) -> Sequence[Method]:
         """What this feature answers."""
@@ -49,18 +51,24 @@ class Files:
 
     async def documents(self, params: DocumentsParams) -> dict[str, Any]:
         """`{collections, documents}`, `{job, document?}` or `{}`."""
+        with self._progress.shown(params.work_done_token, "Petra's documents"):
+            if params.action == "list":
+                return self._progress.whole(params.partial_result_token, await self._list(params))
+            if params.action == "add":
+                return await self._add(params)
+            return await self._remove(params)
+
+    async def _list(self, params: DocumentsParams) -> dict[str, Any]:
         caller = self._session.identity
-        if params.action == "list":
-            names = None if params.collection is None else (params.collection,)
-            return {
-                "collections": [
-                    views.collection(item, local=caller.local)
-                    for item in await self._library.collections(caller)
-                ],
-                "documents": await self._library.documents(caller, names),
-            }
-        if params.action == "add":
-            return await self._add(params)
+        names = None if params.collection is None else (params.collection,)
+        mine = await self._library.collections(caller)
+        return {
+            "collections": [views.collection(item, local=caller.local) for item in mine],
+            "documents": await self._library.documents(caller, names),
+        }
+
+    async def _remove(self, params: DocumentsParams) -> dict[str, Any]:
+        caller = self._session.identity
         authorize(caller, "delete_document")
         if params.id is None:
             raise BadRequest("Which document is to be removed?", remedy="Give its `id`")

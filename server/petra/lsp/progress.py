@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
@@ -57,6 +57,14 @@ class Running:
     def partial(self, token: Token, value: object) -> None:
         """Send a part of a result under the client's `partialResultToken`."""
         self._send(token, value)
+
+    def whole(self, token: Token | None, result: dict[str, Any]) -> dict[str, Any]:
+        """A result that is made of lists: as it is, or with a `partialResultToken` sent under that and
+        returned with its lists empty, as LSP has it."""
+        if token is None:
+            return result
+        self.partial(token, result)
+        return {key: [] if isinstance(value, list) else value for key, value in result.items()}
 
     def _send(self, token: Token, value: object) -> None:
         self._session.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))  # type: ignore[arg-type]

@@ -64,10 +64,7 @@ class Searching:
         passages = [
             views.passage(item) | {"location": await self._places.location(_source(item))} for item in found
         ]
-        if params.partial_result_token is None:
-            return {"passages": passages}
-        self._progress.partial(params.partial_result_token, {"passages": passages})
-        return {"passages": []}
+        return self._progress.whole(params.partial_result_token, {"passages": passages})
 
 
 def _source(item: Passage) -> Source:
