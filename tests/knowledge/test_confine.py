@@ -89,7 +89,7 @@ async def test_children_are_confined_when_they_read(tmp_path: Path) -> None:
     path = office.docx(tmp_path / "a.docx", office.paragraph("Words."))
     child = await extractor._start(idle=False)
     try:
-        request = {"op": "extract", "path": str(path), "name": "a.docx"}
+        request = {"op": "extract", "path": str(path), "name": "a.docx", "made_too": True}
         (referred,) = await asyncio.to_thread(_asked, child, {**request, "forms": ["text"]})
         assert referred == {"refer": "zip"}
         assert _filters(child._process.pid) == 1
