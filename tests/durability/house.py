@@ -13,7 +13,9 @@ from typing import Any
 
 from petra.errors import NotFound
 from petra.knowledge import reindex
+from petra.knowledge.extract.extractor import Extractor
 from petra.knowledge.index import Indexes
+from petra.knowledge.index.dense import Sizes
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.search import Searcher
 from petra.knowledge.space import Space, Staged
@@ -66,7 +68,7 @@ class House:
         return self.upkeep.current.indexes
 
     @classmethod
-    async def open(cls, folder: Path, extractor: Any = None) -> House:
+    async def open(cls, folder: Path, extractor: Extractor | None = None) -> House:
         """As `app.py` does it."""
         (folder / FILES).mkdir(parents=True, exist_ok=True)
         db = await Database.open(f"sqlite+aiosqlite:///{folder / 'petra.db'}")
@@ -84,7 +86,8 @@ class House:
             async def use() -> Any:
                 return endpoints[version.model_id]
 
-            indexes = Indexes(db, folder / "indexes" / version.folder, version.model_id)
+            root = folder / "indexes" / version.folder
+            indexes = Indexes(db, root, version.model_id, sizes=Sizes(segment=16, head=4))
             return Space(version, indexes, use, use)
 
         def stage(version: IndexVersion, _: Space) -> Staged:

@@ -38,8 +38,8 @@ def main() -> None:
     """See the module."""
     folder = Path(sys.argv[1])
     telemetry.configure(level="error")
-    # Every head is worth a generation, so that there is something to kill.
-    index_of_collection.SMALL_HEAD = 3
+    # A few changes are worth a generation, so that there is something to kill.
+    index_of_collection.MUCH = 3
     for line in sys.stdin:
         asked = json.loads(line)
         sys.stdout.flush()

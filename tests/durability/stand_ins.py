@@ -15,7 +15,7 @@ import numpy as np
 
 from petra.errors import PetraError
 from petra.knowledge.extract import sniff
-from petra.knowledge.extract.extractor import Extracted, text_hash
+from petra.knowledge.extract.extractor import Extracted, Extractor, File, text_hash
 from petra.knowledge.index.entry import Vector
 from petra.storage.chunks import NewChunk
 
@@ -60,10 +60,11 @@ def _word(model: str, word: str) -> Vector:
     return np.random.default_rng(seed).standard_normal(DIMENSION).astype(np.float32)
 
 
-class Paragraphs:
+class Paragraphs(Extractor):
     """An extractor for which each paragraph is a chunk."""
 
-    chunker = "paragraphs"
+    def __init__(self) -> None:
+        self.chunker = "paragraphs"
 
     async def extract(self, path: Path, name: str) -> Extracted:
         text = await asyncio.to_thread(path.read_text)
@@ -76,7 +77,9 @@ class Paragraphs:
         ]
         return Extracted("text/plain", None, None, chunks, [])
 
-    async def extract_many(self, files: Sequence[tuple[Path, str]]) -> list[Extracted | PetraError]:
+    async def extract_many(
+        self, files: Sequence[File], *, made_too: bool = False, idle: bool = True
+    ) -> list[Extracted | PetraError]:
         found: list[Extracted | PetraError] = []
         for path, name in files:
             try:

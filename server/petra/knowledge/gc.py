@@ -107,7 +107,8 @@ def _watermarks(folders: list[Path]) -> list[int]:
     """The newest generation that each version has of a collection. Blocking."""
     found = []
     for folder in folders:
-        revisions = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+        names = [path.name.split(".") for path in folder.glob("[0-9]*")]
+        revisions = [int(parts[0]) for parts in names if all(part.isdigit() for part in parts)]
         found += [max(revisions)] if revisions else []
     return found
 
