@@ -5,6 +5,7 @@ Large collections are several segments, each searched by one thread.
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -240,9 +241,18 @@ def _cut(parts: Iterable[Part], head: Half, chunks: Ints, documents: Names, most
     order = np.argsort(chunks, kind="stable")
     codes = np.concatenate(rows)
     return [
-        Segment.of(codes[some], chunks[some], documents[some])
+        Segment.of(_copied(codes, some), chunks[some], documents[some])
         for some in np.array_split(order, -(-len(order) // most))
     ]
+
+
+def _copied(codes: Half, rows: Ints) -> Half:
+    """Some rows in memory of their own, which goes back to the system when the segment goes: the heap keeps
+    what lies between smaller things, and twice as much as there is."""
+    room = mmap.mmap(-1, len(rows) * codes.shape[1] * codes.itemsize)
+    copied = np.frombuffer(room, np.float16).reshape(len(rows), codes.shape[1])
+    np.take(codes, rows, axis=0, out=copied)
+    return copied
 
 
 def _tight(part: Part) -> Part:
