@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from concurrent.futures import Future
 from functools import cache, partial
 from typing import Any
@@ -55,6 +56,8 @@ _FIRST = (
     types.TEXT_DOCUMENT_HOVER,
     types.WORKSPACE_EXECUTE_COMMAND,
 )
+
+CANCEL_TRIES, CANCEL_SECONDS = 3, 5.0
 
 CODES = {"bad_request": INVALID_PARAMS, "cancelled": CANCELLED}
 """JSON-RPC codes for the codes of errors; all others are REQUEST_FAILED."""
@@ -278,12 +281,18 @@ class PetraProtocol(LanguageServerProtocol):
 
     async def cancel_all(self) -> None:
         """Cancel every running request, because nobody is left to read the replies, and let them end."""
-        running: list[Any] = list(self._request_futures.values())
+        running: Iterable[Any] = list(self._request_futures.values())
         self._request_futures.clear()
-        for future in running:
-            future.cancel()
-        if tasks := [future for future in running if isinstance(future, asyncio.Future)]:
-            await asyncio.wait(tasks)
+        for _ in range(CANCEL_TRIES):
+            for future in running:
+                future.cancel()
+            tasks = [item for item in running if isinstance(item, asyncio.Future) and not item.done()]
+            if not tasks:
+                return
+            _, running = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+        if running := list(running):
+            # A request that takes no cancel shall not keep the session of a client that has gone.
+            log.error("lsp_requests_do_not_end", count=len(running))
 
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *args: Any) -> None:  # type: ignore[override]
