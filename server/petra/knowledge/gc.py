@@ -48,7 +48,8 @@ async def collect(
         if previous:
             await index_versions.drop_previous(conn)
         kept = await index_versions.all_of_them(conn)
-    removed_marks = await _marks(db, indexes, [folder / version.folder for version in kept])
+    active = next(folder / version.folder for version in kept if version.state == "active")
+    removed_marks = await _marks(db, indexes, active)
     removed_vectors, vector_bytes = 0, 0
     for model in await _unused_models(db, {version.model_id for version in kept}):
         count, size = await _vectors(db, model)
@@ -64,16 +65,17 @@ async def collect(
     return freed
 
 
-async def _marks(db: Database, indexes: Indexes, versions: list[Path]) -> int:
-    """Marks that every index has seen. One that has not would take a deleted passage for a live one, and
-    be built again from rows at its next start: right, but slow."""
+async def _marks(db: Database, indexes: Indexes, active: Path) -> int:
+    """Marks that the active index has seen, also as it lies on the disk. One that has not would take a
+    deleted passage for a live one, notice that, and be built again from rows: right, but slow. The version
+    before may have to do that, should anybody go back to it."""
     removed = 0
     async with db.read() as conn:
         everything = await collections.everybodys(conn)
     for collection in everything:
         seen = await indexes.refresh(collection.id, settle=True)
-        on_disk = await asyncio.to_thread(_watermarks, [path / collection.id for path in versions])
-        while some := await _some_marks(db, collection.id, min([seen, *on_disk])):
+        settled = await asyncio.to_thread(_watermark, active / collection.id, seen)
+        while some := await _some_marks(db, collection.id, min(seen, settled)):
             removed += some
     return removed
 
@@ -103,14 +105,11 @@ async def _uploads(db: Database) -> list[str]:
         return await uploads.all_ids(conn)
 
 
-def _watermarks(folders: list[Path]) -> list[int]:
-    """The newest generation that each version has of a collection. Blocking."""
-    found = []
-    for folder in folders:
-        names = [path.name.split(".") for path in folder.glob("[0-9]*")]
-        revisions = [int(parts[0]) for parts in names if all(part.isdigit() for part in parts)]
-        found += [max(revisions)] if revisions else []
-    return found
+def _watermark(folder: Path, default: int) -> int:
+    """The newest generation there is of a collection. Blocking."""
+    names = [path.name.split(".") for path in folder.glob("[0-9]*")]
+    revisions = [int(parts[0]) for parts in names if all(part.isdigit() for part in parts)]
+    return max(revisions, default=default)
 
 
 def _folders(root: Path, versions: set[str], there: set[str]) -> tuple[int, int]:
