@@ -29,8 +29,10 @@ GROUP = 768
 BATCH_FILES = 64
 BATCH_BYTES = 1 << 18
 """Files that are read one after the other in one child."""
+FIRST_BYTES = 1 << 16
+"""The first batch of each child is smaller: something is found sooner."""
 DELETE_GROUP = 500
-HURRY = 2.0
+HURRY = 5.0
 """Seconds for which a job takes its part of the CPU as somebody waits for it; then it is bulk work."""
 FILL_AFTER = 2.0
 """Seconds after which a job that still reads lets the embedder begin beside it."""
@@ -175,11 +177,12 @@ def _gone(known: Mapping[str, Known], found: Walk) -> list[Known]:
 def _batches(files: list[Found]) -> Iterator[list[Found]]:
     """The files in their order, as many together as a child should read in one go."""
     batch: list[Found] = []
-    size = 0
+    size, number = 0, 0
     for file in files:
-        if batch and (len(batch) == BATCH_FILES or size + file.size > BATCH_BYTES):
+        most = FIRST_BYTES if number < READERS else BATCH_BYTES
+        if batch and (len(batch) == BATCH_FILES or size + file.size > most):
             yield batch
-            batch, size = [], 0
+            batch, size, number = [], 0, number + 1
         batch.append(file)
         size += file.size
     if batch:
