@@ -13,7 +13,12 @@ from tests.lsp.desk import desk
 
 
 def state(**chat: Any) -> dict[str, Any]:
-    return {"workers": {"chat": {"state": "ready", "model": "m", **chat}}, "jobs": 0, "paused": False}
+    return {
+        "workers": {"chat": {"state": "ready", "model": "m", **chat}},
+        "jobs": 0,
+        "indexing": False,
+        "paused": False,
+    }
 
 
 def test_nothing_is_said_of_what_is_well() -> None:
@@ -29,7 +34,7 @@ def test_what_is_wrong_is_said_with_its_remedy() -> None:
     assert key == "crashing m" and text.endswith("Choose another")
     ((key, kind, _),) = news(state(restarts=4), {"chat": 3})
     assert (key, kind) == ("restarted m", types.MessageType.Info)
-    ((key, *_),) = news({**state(), "jobs": 2}, {})
+    ((key, *_),) = news({**state(), "jobs": 2, "indexing": True}, {})
     assert key == "indexing"
 
 

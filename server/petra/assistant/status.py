@@ -20,8 +20,12 @@ log = telemetry.logger(__name__)
 LOOK_SECONDS = 1.0
 """Between two looks at what runs while somebody wants to hear of it. All of it is in memory."""
 
+READING = frozenset(("index", "ingest"))
+"""Kinds of jobs after which answers know more than before."""
+
 State = dict[str, Any]
-"""`workers` by name, how many `jobs` run, and whether some are `paused`."""
+"""`workers` by name, how many `jobs` run, whether some read files (`indexing`), and whether some are
+`paused`."""
 
 
 class Health:
@@ -51,6 +55,7 @@ class Health:
         return {
             "workers": {name: views.worker(state) for name, state in self._supervisor.states().items()},
             "jobs": self._runner.active(),
+            "indexing": not READING.isdisjoint(self._runner.kinds()),
             "paused": bool(self._runner.resting),
         }
 

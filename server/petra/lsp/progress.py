@@ -51,7 +51,7 @@ class Running:
         try:
             yield report
         finally:
-            del self._tasks[token]
+            self._tasks.pop(token, None)
             self._send(token, types.WorkDoneProgressEnd())
 
     def partial(self, token: Token, value: object) -> None:

@@ -90,6 +90,6 @@ def news(state: State, restarts: Mapping[str, int]) -> Iterator[tuple[str, types
         elif worker.get("restarts", 0) > restarts.get(name, worker.get("restarts", 0)):
             text = f"The model {model} had to be started again; what it was writing is kept."
             yield f"restarted {model}", types.MessageType.Info, text
-    if state["jobs"]:
+    if state["indexing"]:
         text = "Petra reads files; answers know more of them by and by."
         yield "indexing", types.MessageType.Info, text

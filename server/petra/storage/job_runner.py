@@ -189,6 +189,10 @@ class JobRunner:
         """The collections whose jobs are paused."""
         return frozenset(self._resting)
 
+    def kinds(self) -> set[str]:
+        """The kinds of the jobs that are at work."""
+        return {context.job.kind for context, _ in self._running.values() if not context.waiting}
+
     def active(self) -> int:
         """How many jobs are at work; those that wait for something are not."""
         return sum(not context.waiting for context, _ in self._running.values())
