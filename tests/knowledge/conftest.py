@@ -84,6 +84,12 @@ async def _answers(address: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the embedding worker did not start")
 
 
+def aged(root: Path) -> None:
+    """Make the files below `root` old: one that was written in the last moments is looked into twice."""
+    for path in root.rglob("*"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+
+
 class CountingEndpoint(ModelEndpoint):
     """The real endpoint; remembers how many texts it was given."""
 

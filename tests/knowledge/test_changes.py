@@ -13,7 +13,7 @@ import pytest
 from petra.knowledge.publish import Draft, Publisher
 from petra.storage import chunks, collections, documents, jobs
 from petra.storage.collections import Collection
-from tests.knowledge.conftest import Room
+from tests.knowledge.conftest import Room, aged
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def folder(tmp_path: Path) -> Path:
     (root / "notes.md").write_text("# Locks\n\nA mutex admits one thread.\n")
     (root / "src" / "one.py").write_text("def first():\n    return 1\n")
     (root / "src" / "two.py").write_text("def second():\n    return 2\n")
+    aged(root)
     return root
 
 

@@ -21,7 +21,7 @@ from petra.storage.job_runner import JobRunner
 from petra.storage.jobs import Job
 from petra.storage.rows import new_id
 from tests.files import LECTURE, encrypted_pdf, lecture_pdf
-from tests.knowledge.conftest import Room
+from tests.knowledge.conftest import Room, aged
 
 NOTES = "# Locks\n\nA mutex admits one thread.\n\n# Paging\n\nA page fault loads a page from the disk.\n"
 
@@ -59,6 +59,7 @@ def folder(tmp_path: Path) -> Path:
     (root / "src").mkdir(parents=True)
     (root / "notes.md").write_text(NOTES)
     (root / "src" / "token_bucket.py").write_text("def refill(bucket):\n    bucket.tokens += bucket.rate\n")
+    aged(root)
     return root
 
 
@@ -198,7 +199,7 @@ async def test_files_beyond_the_cap_are_not_taken_for_gone(
 async def test_what_is_known_is_not_embedded_again(room: Room, folder: Path) -> None:
     collection, _ = await room.indexed(folder)
     once = room.endpoint.embedded
-    os.utime(folder / "notes.md")
+    os.utime(folder / "notes.md", (1_600_000_000, 1_600_000_000))
     (folder / "src" / "token_bucket.py").rename(folder / "renamed.py")
     _, job = await room.indexed(folder)
     assert job.state == "ready"
