@@ -20,7 +20,7 @@ SHARE = 0.5
 """The weight of meaning against words where nothing else is known."""
 SHARE_OF: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.5}
 """In prose, by kind of query."""
-SHARE_OF_SOURCE: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.7}
+SHARE_OF_SOURCE: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.85}
 """In program text: a question in words has few of its words in the answer."""
 SHARE_UNSPACED = 0.3
 """Chinese and the like: small embedders hardly know them, and their terms are pairs of characters."""
@@ -40,7 +40,7 @@ NAMES = 0.4
 """Added when all words of the query are in the file's name."""
 PLACE = 1.0
 """Added to passages of a file that the query names, and again for its line."""
-COHERENCE = 0.2
+COHERENCE = 0.1
 """Added to the best passage of the file with the most."""
 SPREAD = 0.6
 """What each further passage of a source file counts, to the power of how many came before."""
