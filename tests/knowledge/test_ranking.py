@@ -143,7 +143,7 @@ def test_a_file_and_line_that_are_named_come_first() -> None:
 
 def test_several_good_passages_speak_for_their_file() -> None:
     rows = [row(1), row(2, document="d"), row(3, document="d"), row(4)]
-    scores = {1: 1.0, 2: 0.95, 3: 0.9, 4: 0.0}
+    scores = {1: 1.0, 2: 0.98, 3: 0.97, 4: 0.0}
     assert order("how", rows, scores, factors=replace(NOTHING, coherence=True))[0] == 2
     assert order("how", rows, scores, factors=NOTHING)[0] == 1
 
