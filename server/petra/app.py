@@ -218,7 +218,6 @@ class Petra:
                     presence,
                     mode=settings.mode,
                     model=settings.model_path,
-                    embedding_model=version.model_id,
                 ),
             )
             stack.push_async_callback(services.health.close)

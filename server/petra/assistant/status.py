@@ -40,13 +40,12 @@ class Health:
         *,
         mode: str,
         model: str,
-        embedding_model: str,
     ) -> None:
         self._db = db
         self._supervisor = supervisor
         self._runner = runner
         self._presence = presence
-        self._names = {"mode": mode, "model": model, "embedding_model": embedding_model}
+        self._names = {"mode": mode, "model": model}
         self._listeners: list[weakref.WeakMethod[Callable[[State], None]]] = []
         self._watch: asyncio.Task[None] | None = None
 
@@ -81,6 +80,7 @@ class Health:
         return {
             "version": __version__,
             **self._names,
+            "embedding_model": self._supervisor.state("embed").model,
             "workers": state["workers"],
             "collections": [{"name": item.name, "documents": len(found)} for item, found in counted],
             "documents": sum(len(found) for _, found in counted),
