@@ -17,11 +17,12 @@ from petra.knowledge.ranking.factors import Factors
 from petra.knowledge.ranking.query import Kind, Name, Query
 
 SHARE = 0.5
-"""The weight of meaning against words where nothing else is known."""
+"""The weight of meaning against words, when it does not follow the query."""
 SHARE_OF: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.5}
 """In prose, by kind of query."""
 SHARE_OF_SOURCE: dict[Kind, float] = {"symbol": 0.3, "path": 0.1, "error": 0.4, "question": 0.85}
-"""In program text: a question in words has few of its words in the answer."""
+"""In program text: a question in words has few of its words in the answer. (CoSQA dev, nDCG@10: 0.5 → 0.552,
+0.7 → 0.590, 0.85 → 0.602, 1 → 0.592; semble's questions 0.92 to 0.93 for all but the last.)"""
 SHARE_UNSPACED = 0.3
 """Chinese and the like: small embedders hardly know them, and their terms are pairs of characters."""
 
