@@ -68,7 +68,7 @@ def indexed(text: str) -> str:
         tokens = _ASCII_TOKEN.findall(text)
     else:
         tokens = _TOKEN.findall(unicodedata.normalize("NFKC", text))
-    return " ".join([_known[token] for token in tokens])
+    return " ".join([found for token in tokens if (found := _known[token])])
 
 
 def asked(text: str) -> list[str]:
