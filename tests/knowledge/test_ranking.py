@@ -76,6 +76,13 @@ def test_a_query_names_identifiers_files_and_lines() -> None:
     assert understand("How do Routes work").names == (Name("Routes", sure=False),)
 
 
+@pytest.mark.parametrize(
+    "part", ["a.", "A_", "/", "a", "(a", "::a", "error", "._", "`a", "a-", "\n", " \n", "a->", "1:"]
+)
+def test_a_long_query_is_read_once_not_again_from_each_letter(part: str) -> None:
+    assert understand(part * (200_000 // len(part))).text.startswith(part.strip())
+
+
 def test_both_lists_count_and_neither_alone_is_worth_nothing() -> None:
     ids = [1, 2, 3]
     words = fusion.by_words(ids, [(2, 9.0), (3, 1.0)])
