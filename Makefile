@@ -31,6 +31,7 @@ test: test-setup ## run every check and test, one summary (ARGS="-k search" is f
 
 test-setup: setup .make/test
 	@sh $(SETUP)/browser.sh
+	@sh $(SETUP)/editors.sh
 
 lint: .make/test ## ruff, mypy and import-linter
 	@$(BIN)/pre-commit run --all-files

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs the editors that the tests drive. On Debian, as root, all of them: tmux and Emacs with eglot as packages,
+# and newer Neovim and Helix than Debian 12 has in a folder of their own (.make/editors), with the libraries they
+# were built for. (Neovim 0.11 comes with the tests' Python packages.) Elsewhere the tests of what is missing are
+# skipped, and say so.
+set -u
+[ -x .make/editors/bin/hx ] && command -v tmux emacs >/dev/null 2>&1 && exit 0
+if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
+    echo "Not all editors that the tests drive are here: they want tmux, nvim, hx, and emacs with eglot"
+    exit 0
+fi
+
+install() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null </dev/null
+}
+
+# A folder with the newer editors; each is started by the loader of that folder, for its libraries.
+newer() {
+    rm -rf .make/editors && mkdir -p .make/editors/bin || return 1
+    mmdebstrap --quiet --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' \
+        --aptopt='Acquire::Retries "3"' --include=neovim,hx forky .make/editors/root </dev/null || return 1
+    root=$PWD/.make/editors/root
+    for loader in "$root"/usr/lib64/ld-linux-*.so.* "$root"/usr/lib/ld-linux-*.so.*; do
+        [ -e "$loader" ] && break
+    done
+    libraries=$(dirname "$(find "$root/usr/lib" -name libc.so.6 | head -n 1)")
+    for editor in nvim hx; do
+        cat >.make/editors/bin/$editor <<TEXT
+#!/bin/sh
+export VIMRUNTIME="$root/usr/share/nvim/runtime" HELIX_RUNTIME="$root/usr/lib/hx/runtime"
+exec "$loader" --library-path "$libraries" "\$(readlink -f "$root/usr/bin/$editor")" "\$@"
+TEXT
+        chmod +x .make/editors/bin/$editor
+        .make/editors/bin/$editor --version >/dev/null || return 1
+    done
+}
+
+echo "Installing the editors that the tests drive"
+install tmux emacs-nox elpa-eglot mmdebstrap || { apt-get update -qq && install tmux emacs-nox elpa-eglot mmdebstrap; } ||
+    exit 1
+for try in 1 2 3; do
+    newer && exit 0
+    echo "That was try $try" && sleep 5
+done
+rm -rf .make/editors
+echo "Neovim and Helix of Debian forky cannot be had now; run this again" >&2
+exit 1
