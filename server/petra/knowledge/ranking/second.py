@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from petra.knowledge.ranking.candidate import Ranked
 
-SHARE = 0.5
+SHARE = 0.25
 """What the second look counts against the first."""
 
 
