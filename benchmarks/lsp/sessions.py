@@ -24,7 +24,12 @@ from petra.lsp.listener import serve_tcp
 from petra.lsp.session import Session
 
 NOTHING: Any = SimpleNamespace(
-    library=None, recall=None, offered=None, work=None, health=SimpleNamespace(listen=lambda _: None)
+    library=None,
+    recall=None,
+    offered=None,
+    work=None,
+    health=SimpleNamespace(listen=lambda _: None),
+    completing=None,
 )
 
 

@@ -39,6 +39,18 @@ search_seconds = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 4),
     registry=registry,
 )
+completions_total = Counter(
+    "petra_completions_total",
+    "Suggestions at the cursor by what became of them: made, typed_along, shown, accepted",
+    ["outcome"],
+    registry=registry,
+)
+completion_added_seconds = Histogram(
+    "petra_completion_added_seconds",
+    "What a suggestion took besides the model and the wait for the next keystroke",
+    buckets=(0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.5),
+    registry=registry,
+)
 jobs_total = Counter("petra_jobs_total", "Jobs by how they ended", ["kind", "state"], registry=registry)
 worker_restarts_total = Counter(
     "petra_worker_restarts_total", "Restarts of a model worker", ["worker"], registry=registry

@@ -97,7 +97,12 @@ class NoLibrary:
 
 
 NO_SERVICES: Any = SimpleNamespace(
-    library=NoLibrary(), recall=None, offered=None, work=None, health=SimpleNamespace(listen=lambda _: None)
+    library=NoLibrary(),
+    recall=None,
+    offered=None,
+    work=None,
+    health=SimpleNamespace(listen=lambda _: None),
+    completing=None,
 )
 """For doors behind which only questions are asked."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from petra.assistant.assistant import Assistant
+from petra.assistant.completion.completing import Completing
 from petra.assistant.library import Library
 from petra.assistant.offered import Offered
 from petra.assistant.recall import Recall
@@ -22,3 +23,4 @@ class Services:
     work: Work
     offered: Offered
     health: Health
+    completing: Completing | None = None

@@ -161,6 +161,32 @@ class ModelEndpoint:
             int(usage.get("completion_tokens") or 0),
         )
 
+    async def fill_in(
+        self, prefix: str, suffix: str, *, max_tokens: int, user: str | None = None
+    ) -> AsyncGenerator[str]:
+        """Stream what a model that has learned it writes between two texts (`Capabilities.infill`), the
+        likeliest of all. Closing the generator closes the connection: that cancels."""
+        body: dict[str, Any] = {
+            "input_prefix": prefix,
+            "input_suffix": suffix,
+            "n_predict": max_tokens,
+            "temperature": 0.0,
+            "stream": True,
+        }
+        optional = {"user": user, "model": self.model}
+        body |= {key: value for key, value in optional.items() if value is not None}
+        async with self._request("POST", "/infill", body) as response:
+            async for event in _events(response):
+                if event.name == "queue" or event.data == "[DONE]":
+                    continue
+                data = _json(event.data)
+                if event.name == "error" or data.get("error"):
+                    raise from_stream(data)
+                if text := data.get("content"):
+                    yield str(text)
+                if data.get("stop"):
+                    return
+
     async def embed(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Vectors of `texts`, float32 (n, d), in their order and as long as the model makes them."""
         rows: list[np.ndarray[Any, np.dtype[np.float32]]] = []

@@ -36,6 +36,8 @@ class Preferences:
     top_k: int | None = None
     max_tokens: int | None = None
     inline_completion: bool = True
+    inline_completion_in_comments: bool = False
+    """Whether anything is suggested in comments and strings."""
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "top_k": _whole(1, 100),
     "max_tokens": _whole(1, 32768),
     "inline_completion": _flag,
+    "inline_completion_in_comments": _flag,
 }
 
 

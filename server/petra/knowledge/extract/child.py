@@ -2,7 +2,8 @@
 
 It opens untrusted files, so it limits itself before the first one, has an empty environment and no
 way to write; before it parses a binary file it gives up whatever is left (`confine`). Requests:
-{op: "extract", path, name, forms} and {op: "render", path, name, page, width}. Answers: any number of
+{op: "extract", path, name, forms}, {op: "render", path, name, page, width} and {op: "place", name, text,
+offset}, of a text that is open. Answers: any number of
 {piece} and {symbols}, then one of {done}, {refer}, {error}. See `extractor` for the parent.
 """
 
@@ -98,6 +99,8 @@ def _answers(
     try:
         if request["op"] == "render":
             yield {"done": _render(request, options)}
+        elif request["op"] == "place":
+            yield {"done": _place(request)}
         else:
             yield from _extract(request, options, count_tokens)
     except PetraError as error:
@@ -120,6 +123,15 @@ def _render(request: dict[str, Any], options: Namespace) -> dict[str, Any]:
     confine.to_fonts()
     picture = pdf.render(content, request["name"], request["page"], request["width"])
     return {"png": base64.b64encode(picture).decode()}
+
+
+def _place(request: dict[str, Any]) -> list[Any] | None:
+    from petra.knowledge.syntax import languages, place
+
+    text = request["text"]
+    language = languages.of(request["name"], text)
+    found = place.at(text, request["offset"], language) if language else None
+    return [found.zone, found.opens, found.announced] if found else None
 
 
 def _extract(

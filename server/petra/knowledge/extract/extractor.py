@@ -89,6 +89,11 @@ class Extractor:
         self._timer: asyncio.TimerHandle | None = None
         self._threads = ThreadPoolExecutor(CHILDREN + READERS, thread_name_prefix="extract")
 
+    @property
+    def arguments(self) -> list[str]:
+        """What a child is started with."""
+        return [*self._arguments, *self._tokenizer]
+
     async def extract(self, path: Path, name: str) -> Extracted:
         """The chunks of a file that a person has chosen. `name` is shown in errors and tells kinds of text
         apart.
@@ -193,7 +198,7 @@ class Extractor:
         return answer
 
     async def _start(self, *, idle: bool) -> Child:
-        arguments = [*self._arguments, *self._tokenizer, *(["--idle"] if idle else [])]
+        arguments = [*self.arguments, *(["--idle"] if idle else [])]
         starting = asyncio.ensure_future(self._run(Child, arguments, self._timeout))
         try:
             return await asyncio.shield(starting)
