@@ -307,7 +307,8 @@ class Petra:
 
     def language_session(self, identity: Identity) -> Session:
         """A session for one language client."""
-        session = Session(Parts(self.assistant, self.services), identity, __version__)
+        answers = self.settings.data_dir.absolute() / "answers"
+        session = Session(Parts(self.assistant, self.services, answers), identity, __version__)
         self.open_files.add(session)
         return session
 

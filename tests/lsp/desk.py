@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from petra.access import Identity
 from petra.lsp.transport import Channel, Connection, Limits, StreamChannel
@@ -65,6 +65,9 @@ class Caller(Client):
         self.notify("textDocument/didOpen", {"textDocument": item})
 
 
+AnyCaller = TypeVar("AnyCaller", bound=Caller)
+
+
 @dataclass
 class Desk:
     """`folder` is the workspace, indexed as the collection `notes`."""
@@ -77,8 +80,14 @@ class Desk:
 
     @asynccontextmanager
     async def caller(
-        self, *, local: bool = True, role: Any = "owner", folders: bool = True
-    ) -> AsyncIterator[Caller]:
+        self,
+        *,
+        local: bool = True,
+        role: Any = "owner",
+        folders: bool = True,
+        capabilities: dict[str, Any] | None = None,
+        kind: type[AnyCaller] = Caller,  # type: ignore[assignment]
+    ) -> AsyncIterator[AnyCaller]:
         """An initialized client over a socket pair."""
         identity = Identity(self.rig.petra.owner_id, role, local=local)
 
@@ -90,9 +99,14 @@ class Desk:
 
         with tempfile.TemporaryDirectory(prefix="petra-") as place:
             server = await asyncio.start_unix_server(serve, Path(place) / "s")
-            client = Caller(*await asyncio.open_unix_connection(Path(place) / "s"))
+            client = kind(*await asyncio.open_unix_connection(Path(place) / "s"))
             listed = [{"uri": self.folder.as_uri(), "name": "notes"}] if folders else None
-            params = {"capabilities": {}, "processId": None, "rootUri": None, "workspaceFolders": listed}
+            params = {
+                "capabilities": capabilities or {},
+                "processId": None,
+                "rootUri": None,
+                "workspaceFolders": listed,
+            }
             await client.call("initialize", **params)
             client.notify("initialized", {})
             try:

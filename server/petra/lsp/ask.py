@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +21,18 @@ from petra.lsp.params import Document, Range
 from petra.lsp.places import Places
 from petra.lsp.progress import Report, Running
 from petra.lsp.scope import Collections, Scope, shown_path, within
-from petra.messages import AskRequest, Mode, SourcePart, Status, StreamItem, Text, Token, collect, to_wire
+from petra.messages import (
+    Answer,
+    AskRequest,
+    Mode,
+    SourcePart,
+    Status,
+    StreamItem,
+    Text,
+    Token,
+    collect,
+    to_wire,
+)
 
 if TYPE_CHECKING:
     from petra.lsp.session import Session
@@ -131,8 +142,7 @@ class Asking:
         self._streams |= {name} if name else set()
         try:
             with self._progress.shown(params.work_done_token, "Petra answers") as report:
-                request, open_documents = await self.request(params)
-                answer_id = await self._asks.start(self._session.identity, request, open_documents)
+                answer_id = await self.begin(params)
                 if name:
                     self._remember(name, answer_id)
                 stream = _Stream(name or answer_id, answer_id, params.partial_result_token, report)
@@ -146,6 +156,36 @@ class Asking:
         with self._progress.shown(params.work_done_token, "Petra answers") as report:
             stream = _Stream(params.id, answer_id, params.partial_result_token, report)
             return await self._follow(stream, max(params.seq, -1))
+
+    async def begin(self, params: AskParams) -> str:
+        """Begin an answer, which somebody has to `follow`, and return its id."""
+        request, open_documents = await self.request(params)
+        return await self._asks.start(self._session.identity, request, open_documents)
+
+    async def follow(self, answer_id: str, each: Callable[[StreamItem], Awaitable[None]]) -> Answer:
+        """Give every part to `each`, and return the whole. Cancelling this cancels the answer."""
+        session, started = self._session, time.perf_counter()
+        items: list[StreamItem] = []
+        try:
+            async with aclosing(self._asks.follow(session.identity, answer_id)) as parts:
+                async for item in parts:
+                    items.append(item)
+                    await each(item)
+        except (asyncio.CancelledError, ConnectionError):
+            # Who came over a network may come back for the rest (`petra/resume`) before the assistant's
+            # grace ends; on this machine, a connection that is gone was closed.
+            if session.identity.local or session.connected:
+                with suppress(PetraError):
+                    await self._asks.cancel(session.identity, answer_id)
+            raise
+        answer = collect(items)
+        log.info(
+            "lsp_answered",
+            answer=answer_id,
+            finish_reason=answer.finish_reason,
+            seconds=round(time.perf_counter() - started, 3),
+        )
+        return answer
 
     async def request(self, params: AskParams) -> tuple[AskRequest, list[OpenDocument]]:
         """The question with what is open, as the assistant takes it."""
@@ -210,28 +250,12 @@ class Asking:
 
     async def _follow(self, stream: _Stream, after_seq: int) -> dict[str, Any]:
         """Send the parts and collect all of them, those before `after_seq` too."""
-        session, started = self._session, time.perf_counter()
-        items: list[StreamItem] = []
-        try:
-            async with aclosing(self._asks.follow(session.identity, stream.answer_id)) as parts:
-                async for item in parts:
-                    items.append(item)
-                    if item.seq > after_seq:
-                        await self._send(stream, item)
-        except (asyncio.CancelledError, ConnectionError):
-            # Who came over a network may come back for the rest (`petra/resume`) before the assistant's
-            # grace ends; on this machine, a connection that is gone was closed.
-            if session.identity.local or session.connected:
-                with suppress(PetraError):
-                    await self._asks.cancel(session.identity, stream.answer_id)
-            raise
-        answer = collect(items)
-        log.info(
-            "lsp_answered",
-            answer=stream.answer_id,
-            finish_reason=answer.finish_reason,
-            seconds=round(time.perf_counter() - started, 3),
-        )
+
+        async def each(item: StreamItem) -> None:
+            if item.seq > after_seq:
+                await self._send(stream, item)
+
+        answer = await self.follow(stream.answer_id, each)
         sources = [await self._places.with_location(source) for source in answer.sources]
         return to_wire(answer) | {"sources": sources}
 

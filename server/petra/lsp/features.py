@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petra.assistant.services import Services
+from petra.lsp.actions import Actions
 from petra.lsp.ask import Asking, Asks
+from petra.lsp.chat import Chats
+from petra.lsp.commands import Commands
 from petra.lsp.conversations import Conversations
 from petra.lsp.feature import Feature
 from petra.lsp.files import Files
 from petra.lsp.index import Indexing
+from petra.lsp.links import Links
 from petra.lsp.models import ModelList
 from petra.lsp.places import Places
 from petra.lsp.progress import Running
+from petra.lsp.rewriting import Rewriting
 from petra.lsp.search import Searching
 from petra.lsp.status import Status
 
@@ -28,6 +34,8 @@ class Parts:
 
     asks: Asks
     services: Services
+    answers: Path | None = None
+    """The folder of answer files; without one there are none."""
 
 
 def features(session: Session, parts: Parts) -> list[Feature]:
@@ -35,9 +43,15 @@ def features(session: Session, parts: Parts) -> list[Feature]:
     services = parts.services
     running = Running(session)
     places = Places(session, services.library)
+    asking = Asking(session, parts.asks, services.library, places, running)
+    rewriting = Rewriting(session, asking, running)
+    chats = Chats(session, asking, places, running)
     return [
         running,
-        Asking(session, parts.asks, services.library, places, running),
+        asking,
+        Commands(session, chats, rewriting, services.library, places, services.offered),
+        Actions(session, rewriting),
+        Links(session),
         Searching(session, services.library, places, running),
         Conversations(session, services.recall, running),
         ModelList(services.offered),

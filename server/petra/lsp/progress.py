@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from petra.lsp.feature import Method
 from petra.messages import Token
@@ -53,6 +55,19 @@ class Running:
         finally:
             self._tasks.pop(token, None)
             self._send(token, types.WorkDoneProgressEnd())
+
+    async def new_token(self) -> Token | None:
+        """A token for progress that the server shows unasked, or None where the editor shows none."""
+        window = self._session.client.window
+        if not (window and window.work_done_progress):
+            return None
+        token = f"petra-{uuid4().hex}"
+        try:
+            params = types.WorkDoneProgressCreateParams(token)
+            await self._session.request(types.WINDOW_WORK_DONE_PROGRESS_CREATE, params)
+        except (JsonRpcException, TimeoutError):
+            return None
+        return Token(token)
 
     def partial(self, token: Token, value: object) -> None:
         """Send a part of a result under the client's `partialResultToken`."""

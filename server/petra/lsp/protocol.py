@@ -118,6 +118,8 @@ class PetraProtocol(LanguageServerProtocol):
     def __init__(self, server: Any, converter: Converter) -> None:
         """A protocol without the documents of pygls, which reads what it does not know from the disk."""
         super().__init__(server, converter)
+        self.background: set[asyncio.Task[None]] = set()
+        """What goes on after the reply to the request that began it; it ends with the client."""
         for method in _NOT_PYGLS:
             del self.fm.builtin_features[method]
 
@@ -281,7 +283,7 @@ class PetraProtocol(LanguageServerProtocol):
 
     async def cancel_all(self) -> None:
         """Cancel every running request, because nobody is left to read the replies, and let them end."""
-        running: Iterable[Any] = list(self._request_futures.values())
+        running: Iterable[Any] = [*self._request_futures.values(), *self.background]
         self._request_futures.clear()
         for _ in range(CANCEL_TRIES):
             for future in running:
@@ -301,6 +303,8 @@ class PetraProtocol(LanguageServerProtocol):
         for msg_id, future in list(self._request_futures.items()):
             if msg_id != self.msg_id:
                 future.cancel()
+        for task in self.background:
+            task.cancel()
 
     @lsp_method(types.EXIT)
     def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]

@@ -48,7 +48,11 @@ class Collections(Protocol):
 async def within(session: Session, known: Collections, scope: Scope | None) -> Within:
     """Names and open documents. Without a scope, everything. An open document takes the place of its file
     wherever that is in the scope, even when `open_files` is not asked for."""
-    open_documents = [OpenDocument(item.path or item.uri, item.text) for item in session.documents.overlay()]
+    open_documents = [
+        OpenDocument(item.path or item.uri, item.text)
+        for item in session.documents.overlay()
+        if not session.owns(item.uri)
+    ]
     if scope is None or not (scope.workspace or scope.open_files or scope.collections is not None):
         return Within(session.preferences.collections, open_documents)
     mine = await known.collections(session.identity)

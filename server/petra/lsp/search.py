@@ -62,12 +62,13 @@ class Searching:
                 self._session.identity, params.query, k=k, names=names, path=params.path
             )
         passages = [
-            views.passage(item) | {"location": await self._places.location(_source(item))} for item in found
+            views.passage(item) | {"location": await self._places.location(source_of(item))} for item in found
         ]
         return self._progress.whole(params.partial_result_token, {"passages": passages})
 
 
-def _source(item: Passage) -> Source:
+def source_of(item: Passage) -> Source:
+    """A passage that was found, as a source."""
     return Source(
         n=1,
         kind="retrieved",

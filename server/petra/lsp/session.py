@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -51,6 +52,8 @@ class Session(LanguageServer):
         )
         self.identity = identity
         self.methods: dict[str, Action] = {}
+        self.answers = parts.answers
+        """The folder of the answer files of this machine's own editors."""
         self.documents = Documents(self)
         self.notebooks = Notebooks(self)
         self._configuration = Configuration(self)
@@ -93,10 +96,22 @@ class Session(LanguageServer):
         """What the person has set in the editor."""
         return self._configuration.current
 
+    def prefer_model(self, name: str) -> None:
+        """Let this model answer here, until the settings of the editor say another."""
+        self._configuration.current = replace(self._configuration.current, model=name)
+
     @property
     def left_politely(self) -> bool:
         """Whether the client has said `shutdown`."""
         return self.protocol.has_shut_down
+
+    def owns(self, uri: str) -> bool:
+        """Whether this is one of Petra's own answer files: nobody's material, and the only files that it
+        edits without being asked."""
+        if self.answers is None or not self.identity.local or not uri.startswith("file:"):
+            return False
+        path = to_fs_path(uri)
+        return path is not None and Path(path).parent == self.answers
 
     def path(self, uri: str) -> Path:
         """The file that `uri` names, for reading: the only way from what a client says to this disk.
@@ -138,6 +153,13 @@ class Session(LanguageServer):
         """Wait until the client has read what was sent. Raises ConnectionError when it never does."""
         if isinstance(self.protocol.writer, Outbox):
             await self.protocol.writer.drained()
+
+    def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Go on with `work` after the reply to the request that began it, until the client leaves."""
+        task = asyncio.create_task(work)
+        self.protocol.background.add(task)
+        task.add_done_callback(self.protocol.background.discard)
+        return task
 
     def _register(self, item: Method | Command) -> None:
         """Add a method or command: the one place, so none is without its `authorize`."""
