@@ -14,7 +14,7 @@ install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null </dev/null
 }
 
-# A folder with the newer editors; each is started by the loader of that folder, for its libraries.
+# A folder with the newer editors; each uses the loader and the libraries of that folder.
 newer() {
     rm -rf .make/editors && mkdir -p .make/editors/bin || return 1
     mmdebstrap --quiet --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' \
@@ -25,10 +25,12 @@ newer() {
     done
     libraries=$(dirname "$(find "$root/usr/lib" -name libc.so.6 | head -n 1)")
     for editor in nvim hx; do
+        program=$(readlink -f "$root/usr/bin/$editor")
+        patchelf --set-interpreter "$loader" --force-rpath --set-rpath "$libraries" "$program" || return 1
         cat >.make/editors/bin/$editor <<TEXT
 #!/bin/sh
 export VIMRUNTIME="$root/usr/share/nvim/runtime" HELIX_RUNTIME="$root/usr/lib/hx/runtime"
-exec "$loader" --library-path "$libraries" "\$(readlink -f "$root/usr/bin/$editor")" "\$@"
+exec "$program" "\$@"
 TEXT
         chmod +x .make/editors/bin/$editor
         .make/editors/bin/$editor --version >/dev/null || return 1
@@ -36,8 +38,8 @@ TEXT
 }
 
 echo "Installing the editors that the tests drive"
-install tmux emacs-nox elpa-eglot mmdebstrap || { apt-get update -qq && install tmux emacs-nox elpa-eglot mmdebstrap; } ||
-    exit 1
+packages="tmux emacs-nox elpa-eglot mmdebstrap patchelf"
+install $packages || { apt-get update -qq && install $packages; } || exit 1
 for try in 1 2 3; do
     newer && exit 0
     echo "That was try $try" && sleep 5

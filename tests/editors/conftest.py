@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.editors.house import Home, home
+from tests.lsp.desk import write
+from tests.serving import Served, environment, petra
+
+
+@pytest.fixture(scope="session")
+def notes(real_server: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of notes and code that a person has indexed, with the command for that."""
+    folder = tmp_path_factory.mktemp("course") / "notes"
+    write(folder)
+    subprocess.run(
+        petra("index", str(folder), "--data-dir", str(real_server.data_dir)),
+        check=True,
+        capture_output=True,
+        env=environment(),
+    )
+    return folder
+
+
+@pytest.fixture
+def new_home(real_server: Served, tmp_path: Path) -> Callable[[str], Home]:
+    """Makes a home directory on this machine."""
+    return lambda name: home(tmp_path / name, real_server)
