@@ -18,6 +18,7 @@ from petra.access import Identity, Presence, Tokens
 from petra.api import make_app
 from petra.assistant.answering import Limits
 from petra.assistant.assistant import Assistant
+from petra.assistant.completion.completing import Completing
 from petra.assistant.library import Library
 from petra.assistant.offered import Offered
 from petra.assistant.recall import Recall
@@ -31,6 +32,7 @@ from petra.inference.pull_job import KIND as PULL
 from petra.inference.pull_job import PullJob, enqueue_missing
 from petra.inference.supervisor import Supervisor, WorkerSpec
 from petra.knowledge.extract.extractor import Extractor
+from petra.knowledge.extract.places import Places
 from petra.knowledge.index import Indexes
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.reranking import Reranker
@@ -198,16 +200,14 @@ class Petra:
             )
             stack.push_async_callback(assistant.close)
             presence = Presence()
+            places = Places(extractor.arguments)
+            stack.push_async_callback(places.close)
+            library = Library(
+                db, blobs, searcher, ingest, passages=settings.top_k, upload_limit=settings.upload_limit
+            )
             services = Services(
                 assistant=assistant,
-                library=Library(
-                    db,
-                    blobs,
-                    searcher,
-                    ingest,
-                    passages=settings.top_k,
-                    upload_limit=settings.upload_limit,
-                ),
+                library=library,
                 recall=Recall(db),
                 work=Work(db, jobs),
                 offered=Offered(assistant.models, settings.models, _models_in_use(settings)),
@@ -219,6 +219,7 @@ class Petra:
                     mode=settings.mode,
                     model=settings.model_path,
                 ),
+                completing=Completing(assistant, library, places),
             )
             stack.push_async_callback(services.health.close)
             token = await asyncio.to_thread(rendezvous.token, data_dir)

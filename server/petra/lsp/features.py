@@ -11,6 +11,7 @@ from petra.lsp.actions import Actions
 from petra.lsp.ask import Asking, Asks
 from petra.lsp.chat import Chats
 from petra.lsp.commands import Commands
+from petra.lsp.completion import Completion
 from petra.lsp.conversations import Conversations
 from petra.lsp.feature import Feature
 from petra.lsp.files import Files
@@ -52,6 +53,7 @@ def features(session: Session, parts: Parts) -> list[Feature]:
         Commands(session, chats, rewriting, services.library, places, services.offered),
         Actions(session, rewriting),
         Links(session),
+        Completion(session, services.completing),
         Searching(session, services.library, places, running),
         Conversations(session, services.recall, running),
         ModelList(services.offered),
