@@ -19,6 +19,7 @@ from petra.api import make_app
 from petra.assistant.answering import Limits
 from petra.assistant.assistant import Assistant
 from petra.assistant.completion.completing import Completing
+from petra.assistant.definitions import Definitions
 from petra.assistant.library import Library
 from petra.assistant.offered import Offered
 from petra.assistant.recall import Recall
@@ -43,6 +44,7 @@ from petra.knowledge.static import NAME as STATIC
 from petra.knowledge.static import StaticVectors
 from petra.knowledge.upkeep import Upkeep
 from petra.knowledge.watch import Watching
+from petra.lsp.explanations import Explanations
 from petra.lsp.features import Parts
 from petra.lsp.listener import Listener, serve, serve_tcp
 from petra.lsp.open_files import OpenFiles
@@ -72,6 +74,7 @@ class Petra:
     upkeep: Upkeep
     ingest: Ingest
     open_files: OpenFiles
+    explanations: Explanations
     watching: Watching
     searcher: Searcher
     services: Services
@@ -208,6 +211,7 @@ class Petra:
             services = Services(
                 assistant=assistant,
                 library=library,
+                definitions=Definitions(db),
                 recall=Recall(db),
                 work=Work(db, jobs),
                 offered=Offered(assistant.models, settings.models, _models_in_use(settings)),
@@ -236,6 +240,7 @@ class Petra:
                 upkeep=upkeep,
                 ingest=ingest,
                 open_files=open_files,
+                explanations=Explanations(),
                 watching=watching,
                 searcher=searcher,
                 services=services,
@@ -309,7 +314,8 @@ class Petra:
     def language_session(self, identity: Identity) -> Session:
         """A session for one language client."""
         answers = self.settings.data_dir.absolute() / "answers"
-        session = Session(Parts(self.assistant, self.services, answers), identity, __version__)
+        parts = Parts(self.assistant, self.services, answers, self.explanations)
+        session = Session(parts, identity, __version__)
         self.open_files.add(session)
         return session
 

@@ -98,6 +98,7 @@ class NoLibrary:
 
 NO_SERVICES: Any = SimpleNamespace(
     library=NoLibrary(),
+    definitions=None,
     recall=None,
     offered=None,
     work=None,

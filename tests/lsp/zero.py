@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pygls.uris import to_fs_path
 
+from petra import __version__
+from petra.lsp.features import Parts
+from petra.lsp.session import Session
 from petra.lsp.text import Text
+from petra.lsp.transport import Connection, Limits, StreamChannel
 from tests.lsp.desk import Caller
+from tests.lsp.door import OWNER
 
 EVERYTHING: dict[str, Any] = {
     "workspace": {
@@ -174,3 +181,28 @@ class Editor(Caller):
         change = {"range": dict(zip(("start", "end"), places, strict=True)), "text": text}
         document = {"uri": uri, "version": self.versions[uri]}
         self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [change]})
+
+
+@asynccontextmanager
+async def serving(parts: Parts, capabilities: dict[str, Any]) -> AsyncIterator[Editor]:
+    """An editor whose session has these parts."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = Session(parts, OWNER, __version__)
+        await Connection(StreamChannel(reader, writer, 30.0), session, Limits()).run()
+        writer.close()
+        left.set()
+
+    left = asyncio.Event()
+
+    with tempfile.TemporaryDirectory(prefix="petra-") as place:
+        server = await asyncio.start_unix_server(serve, Path(place) / "s")
+        editor = Editor(*await asyncio.open_unix_connection(Path(place) / "s"))
+        await editor.call("initialize", capabilities=capabilities, processId=None, rootUri=None)
+        editor.notify("initialized", {})
+        try:
+            yield editor
+        finally:
+            await editor.close()
+            await left.wait()
+            server.close()

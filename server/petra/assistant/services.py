@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from petra.assistant.assistant import Assistant
 from petra.assistant.completion.completing import Completing
+from petra.assistant.definitions import Definitions
 from petra.assistant.library import Library
 from petra.assistant.offered import Offered
 from petra.assistant.recall import Recall
@@ -19,6 +20,7 @@ class Services:
 
     assistant: Assistant
     library: Library
+    definitions: Definitions
     recall: Recall
     work: Work
     offered: Offered

@@ -13,6 +13,7 @@ from petra.assistant.modes import TASKS
 from petra.errors import BadRequest, PetraError
 from petra.lsp import answer_file, citations
 from petra.lsp.ask import Asking, AskParams
+from petra.lsp.explanations import Explanations
 from petra.lsp.params import Document, Position, Range
 from petra.lsp.places import Places
 from petra.lsp.progress import Running
@@ -32,11 +33,14 @@ PAUSE = 0.15
 class Chats:
     """The answers that are being written into files of one session."""
 
-    def __init__(self, session: Session, asking: Asking, places: Places, running: Running) -> None:
+    def __init__(
+        self, session: Session, asking: Asking, places: Places, running: Running, explanations: Explanations
+    ) -> None:
         self._session = session
         self._asking = asking
         self._places = places
         self._progress = running
+        self._explanations = explanations
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, params: AskParams) -> dict[str, Any]:
@@ -49,7 +53,7 @@ class Chats:
         sheet = await create(self._session, answer_file.new(title, question, about[1]), title)
         await sheet.begin(1, WAITING)
         await sheet.show(focus=False)
-        return self._write(sheet, 1, answer_id)
+        return self._write(sheet, 1, answer_id, self._explained(params))
 
     async def prompt(self, params: AskParams) -> dict[str, Any]:
         """A new file with an empty place for a question."""
@@ -98,20 +102,27 @@ class Chats:
                 remedy="Ask by petra/ask, which a plugin does",
             )
 
-    def _write(self, sheet: Sheet, number: int, answer_id: str) -> dict[str, Any]:
-        task = self._session.background(self._written(sheet, number, answer_id))
+    def _write(
+        self, sheet: Sheet, number: int, answer_id: str, explained: tuple[str, str] | None = None
+    ) -> dict[str, Any]:
+        task = self._session.background(self._written(sheet, number, answer_id, explained))
         self._tasks[sheet.uri] = task
         task.add_done_callback(lambda _: self._tasks.pop(sheet.uri, None))
         return {"uri": sheet.uri, "answer": answer_id}
 
-    async def _written(self, sheet: Sheet, number: int, answer_id: str) -> None:
+    async def _written(
+        self, sheet: Sheet, number: int, answer_id: str, explained: tuple[str, str] | None
+    ) -> None:
         """Write an answer into its file as it comes. A cancel stops the answer, and the file says so."""
         try:
             token = await self._progress.new_token()
             with self._progress.shown(token, "Petra answers") as report:
                 writing = _Writing(sheet, number, self._places, report)
                 try:
-                    await self._asking.follow(answer_id, writing.take)
+                    answer = await self._asking.follow(answer_id, writing.take)
+                    if explained and answer.finish_reason == "stop":
+                        user = self._session.identity.user_id
+                        self._explanations.add(user, *explained, answer.answer)
                 except asyncio.CancelledError:
                     task = asyncio.current_task()
                     if task is None or not self._session.ready:
@@ -136,6 +147,17 @@ class Chats:
         lines = (start.line + 1, end.line + (0 if end.character == 0 and end.line > start.line else 1))
         name = citations.reference(name, lines)
         return name, citations.to_lines(name, uri, lines)
+
+    def _explained(self, params: AskParams) -> tuple[str, str] | None:
+        """The document and the lines of it that are to be explained, if they are."""
+        if params.mode != "explain" or params.text_document is None or params.range is None:
+            return None
+        document = self._session.documents.get(params.text_document.uri)
+        if document is None or document.text is None:
+            return None
+        start, end = params.range.start, params.range.end
+        text = document.text.between((start.line, start.character), (end.line, end.character))
+        return document.uri, text
 
     def _with_subject(self, params: AskParams, above: str) -> AskParams:
         """The question with what the file says that it is about, as long as that is open."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,11 @@ from petra.lsp.actions import Actions
 from petra.lsp.ask import Asking, Asks
 from petra.lsp.chat import Chats
 from petra.lsp.commands import Commands
-from petra.lsp.completion import Completion
 from petra.lsp.conversations import Conversations
+from petra.lsp.explanations import Explanations
 from petra.lsp.feature import Feature
 from petra.lsp.files import Files
+from petra.lsp.hover import Hovering
 from petra.lsp.index import Indexing
 from petra.lsp.links import Links
 from petra.lsp.models import ModelList
@@ -23,6 +24,7 @@ from petra.lsp.progress import Running
 from petra.lsp.rewriting import Rewriting
 from petra.lsp.search import Searching
 from petra.lsp.status import Status
+from petra.lsp.symbols import Symbols
 
 if TYPE_CHECKING:
     from petra.lsp.session import Session
@@ -37,6 +39,7 @@ class Parts:
     services: Services
     answers: Path | None = None
     """The folder of answer files; without one there are none."""
+    explanations: Explanations = field(default_factory=Explanations)
 
 
 def features(session: Session, parts: Parts) -> list[Feature]:
@@ -46,14 +49,15 @@ def features(session: Session, parts: Parts) -> list[Feature]:
     places = Places(session, services.library)
     asking = Asking(session, parts.asks, services.library, places, running)
     rewriting = Rewriting(session, asking, running)
-    chats = Chats(session, asking, places, running)
+    chats = Chats(session, asking, places, running, parts.explanations)
     return [
         running,
         asking,
         Commands(session, chats, rewriting, services.library, places, services.offered),
         Actions(session, rewriting),
         Links(session),
-        Completion(session, services.completing),
+        Hovering(session, services.definitions, parts.explanations, places),
+        Symbols(session, services.definitions, services.library, places),
         Searching(session, services.library, places, running),
         Conversations(session, services.recall, running),
         ModelList(services.offered),
