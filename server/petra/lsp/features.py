@@ -11,6 +11,7 @@ from petra.lsp.actions import Actions
 from petra.lsp.ask import Asking, Asks
 from petra.lsp.chat import Chats
 from petra.lsp.commands import Commands
+from petra.lsp.completion import Completion
 from petra.lsp.conversations import Conversations
 from petra.lsp.explanations import Explanations
 from petra.lsp.feature import Feature
@@ -58,6 +59,7 @@ def features(session: Session, parts: Parts) -> list[Feature]:
         Links(session),
         Hovering(session, services.definitions, parts.explanations, places),
         Symbols(session, services.definitions, services.library, places),
+        Completion(session, services.completing),
         Searching(session, services.library, places, running),
         Conversations(session, services.recall, running),
         ModelList(services.offered),
