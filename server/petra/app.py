@@ -314,7 +314,7 @@ class Petra:
     def language_session(self, identity: Identity) -> Session:
         """A session for one language client."""
         answers = self.settings.data_dir.absolute() / "answers"
-        parts = Parts(self.assistant, self.services, answers, self.explanations)
+        parts = Parts(self.assistant, self.services, answers, self.open_files.sessions, self.explanations)
         session = Session(parts, identity, __version__)
         self.open_files.add(session)
         return session

@@ -156,3 +156,15 @@ async def test_a_file_asked_about_something_goes_on_about_it(at: Desk) -> None:
         resumed = await editor.call("petra/resume", id=answer)
         conversation = await editor.call("petra/conversations", id=resumed["conversation_id"])
         assert conversation["messages"][0]["content"] == "What does this add?"
+
+
+async def test_the_file_may_be_open_in_another_client_of_the_same_person(at: Desk) -> None:
+    """As in an editor that starts a second client for a file outside its workspace."""
+    async with (
+        at.caller(capabilities=without("window", "showDocument"), kind=Editor) as first,
+        at.caller(capabilities=EVERYTHING, kind=Editor, folders=False) as second,
+    ):
+        uri = (await first.run("petra.ask", QUESTION))["uri"]
+        second.open(uri, Path(to_fs_path(uri) or "").read_text())
+        await second.until(lambda: "<!-- conversation" in second.text(uri))
+        assert second.edits and not first.edits

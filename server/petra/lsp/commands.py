@@ -86,10 +86,15 @@ class Commands:
         """Answer what stands at the end of an answer file, or `question` in a new one; without both open one
         to type a question into."""
         wish = _wish(arguments)
-        if wish.uri and self._session.owns(wish.uri):
+        asks = bool(wish.question.strip())
+        own = wish.uri is not None and self._session.owns(wish.uri)
+        if wish.uri is not None and own and not asks:
             return await self._shown(self._chats.go_on(wish.uri))
+        if own or (wish.uri is not None and self._session.documents.get(wish.uri) is None):
+            # A question from a window that shows no document is about none.
+            wish = attrs.evolve(wish, uri=None, range=None)
         params = _params(wish, "ask")
-        work = self._chats.start(params) if wish.question.strip() else self._chats.prompt(params)
+        work = self._chats.start(params) if asks else self._chats.prompt(params)
         return await self._shown(work)
 
     def _in_mode(self, mode: Mode) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,8 @@ class Parts:
     services: Services
     answers: Path | None = None
     """The folder of answer files; without one there are none."""
+    sessions: Callable[[], Sequence[Session]] = tuple
+    """Everybody's sessions."""
     explanations: Explanations = field(default_factory=Explanations)
 
 

@@ -18,6 +18,10 @@ class OpenFiles:
         """Take up a new session."""
         self._sessions.add(session)
 
+    def sessions(self) -> list[Session]:
+        """Every session that is not forgotten yet."""
+        return list(self._sessions)
+
     def paths(self) -> list[Path]:
         """Every open file. What a client elsewhere has open are no files of this machine."""
         return [

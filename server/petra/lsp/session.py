@@ -54,6 +54,7 @@ class Session(LanguageServer):
         self.methods: dict[str, Action] = {}
         self.answers = parts.answers
         """The folder of the answer files of this machine's own editors."""
+        self._others = parts.sessions
         self.documents = Documents(self)
         self.notebooks = Notebooks(self)
         self._configuration = Configuration(self)
@@ -104,6 +105,16 @@ class Session(LanguageServer):
     def left_politely(self) -> bool:
         """Whether the client has said `shutdown`."""
         return self.protocol.has_shut_down
+
+    def peers(self) -> list[Session]:
+        """Other sessions of this person on this machine that are connected."""
+        return [
+            other
+            for other in self._others()
+            if other is not self
+            and other.ready
+            and (other.identity.user_id, other.identity.local) == (self.identity.user_id, True)
+        ]
 
     def owns(self, uri: str) -> bool:
         """Whether this is one of Petra's own answer files: nobody's material, and the only files that it

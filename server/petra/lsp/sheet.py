@@ -1,6 +1,6 @@
 """An answer file in the editor and on the disk: shown, and brought to what it should say.
 
-Where the editor has it open it is edited there, always with the version that the edit was made for; where it
+Where an editor has it open it is edited there, always with the version that the edit was made for; where it
 is not open, or the editor takes no edits, the file itself is written. No other file is ever touched.
 """
 
@@ -93,20 +93,20 @@ class Sheet:
 
     async def _change(self, change: Change, tries: int) -> None:
         for _ in range(tries):
-            document = self._open()
-            if document is None or not self._editable:
+            session, document = self._holder()
+            if document is None or not self._editable(session):
                 await asyncio.to_thread(_rewrite, self.path, change)
                 return
             made = change(str(document.text))
             if made is None:
                 return
-            await self._edit(document, made)
+            await self._edit(session, document, made)
         if tries > 1 and self._open() and change(await self.text()) is not None:
             # The editor takes no edits after all; what it shows is behind what is on the disk.
             text = await self.text()
             await asyncio.to_thread(_write, self.path, _changed(text, change))
 
-    async def _edit(self, document: Open, made: tuple[int, int, str]) -> None:
+    async def _edit(self, session: Session, document: Open, made: tuple[int, int, str]) -> None:
         """Ask the editor for one change, and wait until it has told of it."""
         text, version = document.text, document.version
         if text is None:
@@ -114,22 +114,15 @@ class Sheet:
         (first, begin), (last, stop) = text.place(made[0]), text.place(made[1])
         range = types.Range(types.Position(first, begin), types.Position(last, stop))
         edit = types.TextEdit(range, made[2])
-        params = types.ApplyWorkspaceEditParams(self._whole(document.uri, edit, version), label="Petra")
+        params = types.ApplyWorkspaceEditParams(_whole(session, document.uri, edit, version), label="Petra")
         try:
-            result = await self._session.request(types.WORKSPACE_APPLY_EDIT, params)
+            result = await session.request(types.WORKSPACE_APPLY_EDIT, params)
         except (JsonRpcException, TimeoutError) as error:
             log.info("lsp_editor_did_not_answer", method="applyEdit", error=type(error).__name__)
             self._edits = False
             return
         if result.applied:
             await self._echo(version)
-
-    def _whole(self, uri: str, edit: types.TextEdit, version: int) -> types.WorkspaceEdit:
-        edits = self._session.client.workspace and self._session.client.workspace.workspace_edit
-        if not (edits and edits.document_changes):
-            return types.WorkspaceEdit(changes={uri: [edit]})
-        document = types.OptionalVersionedTextDocumentIdentifier(uri, version)
-        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(document, [edit])])
 
     async def _echo(self, version: int) -> None:
         for _ in range(ECHO_LOOKS):
@@ -139,16 +132,30 @@ class Sheet:
             await asyncio.sleep(ECHO_SECONDS / ECHO_LOOKS)
 
     def _open(self) -> Open | None:
-        document = self._session.documents.get(self.uri)
-        if document is None:
-            # Editors do not all write a URI as we do.
-            document = next((item for item in self._session.documents if item.path == str(self.path)), None)
-        return document if document and document.text is not None else None
+        return self._holder()[1]
 
-    @property
-    def _editable(self) -> bool:
-        workspace = self._session.client.workspace
+    def _holder(self) -> tuple[Session, Open | None]:
+        """Who has it open. An editor may start another client for a file outside its workspace."""
+        for session in (self._session, *self._session.peers()):
+            document = session.documents.get(self.uri)
+            if document is None:
+                # Editors do not all write a URI as we do.
+                document = next((item for item in session.documents if item.path == str(self.path)), None)
+            if document is not None and document.text is not None:
+                return session, document
+        return self._session, None
+
+    def _editable(self, session: Session) -> bool:
+        workspace = session.client.workspace
         return self._edits and bool(workspace and workspace.apply_edit)
+
+
+def _whole(session: Session, uri: str, edit: types.TextEdit, version: int) -> types.WorkspaceEdit:
+    edits = session.client.workspace and session.client.workspace.workspace_edit
+    if not (edits and edits.document_changes):
+        return types.WorkspaceEdit(changes={uri: [edit]})
+    document = types.OptionalVersionedTextDocumentIdentifier(uri, version)
+    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(document, [edit])])
 
 
 async def create(session: Session, text: str, name: str) -> Sheet:
