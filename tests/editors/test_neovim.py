@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.editors.house import Home
 from tests.editors.neovim import PLACES, neovim
+from tests.editors.terminal import wait_until
 from tests.lsp.desk import NOTES
 
 
@@ -23,3 +26,96 @@ def test_petra_is_there_as_soon_as_a_file_is_open(
         (said,) = home.wire.editor("initialize")
         assert said["clientInfo"]["version"].startswith(version)
         assert editor.file == str(notes / "queue.py")
+
+
+def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Home]) -> None:
+    home = new_home("me")
+    with neovim("0.12", home, notes / "queue.py") as editor:
+        editor.command("Petra What is the ticket lock of the Marlin kernel called?")
+        editor.until("#vim.api.nvim_list_wins() == 2")
+        editor.terminal.keys("C-w", "w")
+        editor.until("vim.bo.filetype == 'markdown'")
+        answers = editor.file
+        editor.until_text("## Answer 1")
+        text = editor.until_text("<!-- conversation ")
+        assert "Humboldt" in text
+        # It was written as it came. (Neovim does not say that it takes edits with versions.)
+        edits = home.wire.petra("workspace/applyEdit")
+        assert len(edits) >= 2
+        assert all(list(edit["edit"]["changes"]) == [Path(answers).as_uri()] for edit in edits)
+        assert all(reply["applied"] for reply in home.wire.replies("editor", "workspace/applyEdit"))
+        assert home.wire.sessions == 1
+
+        editor.command("/^1\\. ")
+        editor.terminal.keys("C-]")
+        editor.until(f"vim.api.nvim_buf_get_name(0) == '{notes / 'locks.md'}'")
+
+        editor.command(f"buffer {answers}")
+        editor.terminal.keys("G")
+        editor.terminal.type("oHow many direct blocks does a file in Marlin have?")
+        editor.terminal.keys("Escape")
+        editor.terminal.type("gra")
+        editor.terminal.until("answer this question")
+        editor.terminal.type("1")
+        editor.terminal.keys("Enter")
+        editor.until_text("## Answer 2")
+        wait_until(lambda: editor.text.count("<!-- conversation ") == 2, lambda: editor.text)
+
+
+def test_lines_are_corrected_by_a_code_action(notes: Path, new_home: Callable[[str], Home]) -> None:
+    home = new_home("me")
+    with neovim("0.12", home, notes / "queue.py") as editor:
+        editor.terminal.type("4GVjj")
+        editor.terminal.type("gra")
+        shown = editor.terminal.until("document these lines")
+        (number,) = re.findall(r"(\d+): Petra: document these lines", shown)
+        editor.terminal.type(number)
+        editor.terminal.keys("Enter")
+        (edited,) = home.wire.until_replied("petra", "codeAction/resolve")
+        wait_until(lambda: editor.text != NOTES["queue.py"].rstrip("\n"), lambda: editor.text)
+        assert edited["edit"]
+        editor.terminal.type("u")
+        wait_until(lambda: editor.text == NOTES["queue.py"].rstrip("\n"), lambda: editor.text)
+
+
+def test_an_answer_is_stopped(notes: Path, new_home: Callable[[str], Home]) -> None:
+    home = new_home("me")
+    with neovim("0.12", home, notes / "queue.py") as editor:
+        editor.command("Petra Write a very long story about the Marlin kernel and its ticket lock.")
+        editor.until("#vim.api.nvim_list_wins() == 2")
+        editor.terminal.keys("C-w", "w")
+        wait_until(lambda: len(said(editor.text)) > 40, lambda: editor.text)
+        editor.command("PetraStop")
+        editor.until_text("*Stopped.*")
+        # The model is free again: a short question does not wait for the story.
+        editor.terminal.keys("C-w", "w")
+        editor.command("Petra How many direct blocks does a file in Marlin have?")
+        editor.until("#vim.api.nvim_list_wins() == 3")
+
+
+def said(text: str) -> str:
+    """The first answer in an answer file, as far as it is there."""
+    return text.partition("## Answer 1")[2].partition("## Ask")[0]
+
+
+def test_two_editors_share_one_model(notes: Path, new_home: Callable[[str], Home]) -> None:
+    here, there = new_home("here"), new_home("there")
+    with (
+        neovim("0.12", here, notes / "queue.py") as one,
+        neovim("0.11", there, notes / "locks.md") as other,
+    ):
+        for editor in (one, other):
+            editor.command("Petra What is the ticket lock of the Marlin kernel called?")
+        for editor in (one, other):
+            editor.until("#vim.api.nvim_list_wins() == 2")
+            editor.terminal.keys("C-w", "w")
+            assert "Humboldt" in editor.until_text("<!-- conversation ")
+        assert one.file != other.file
+        # Nobody started another server, and the one there is has one model that writes.
+        assert len(workers(here.server.process.pid, "chat")) == 1
+
+
+def workers(pid: int, name: str) -> list[str]:
+    """The command lines of a server's workers of a name."""
+    lines = [" ".join(child.cmdline()) for child in psutil.Process(pid).children(recursive=True)]
+    return [line for line in lines if f"petra.inference.worker {name}" in line]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,22 +30,30 @@ class Wire:
         """The params of Petra's."""
         return self._said("petra", method)
 
-    def replies(self, method: str) -> list[Any]:
-        """Petra's replies to the editor's requests of one method."""
-        asked = {message.get("id") for message in self._all("editor") if message.get("method") == method}
+    def replies(self, side: str, method: str) -> list[Any]:
+        """What one side has replied to the other's requests of one method."""
+        other = "petra" if side == "editor" else "editor"
+        asked = {message.get("id") for message in self._all(other) if message.get("method") == method}
         return [
             message.get("result", message.get("error"))
-            for message in self._all("petra")
+            for message in self._all(side)
             if "method" not in message and message.get("id") in asked
         ]
 
     def until(self, side: str, method: str, count: int = 1) -> list[Any]:
-        """Those of one side, as soon as there are `count`."""
+        """What one side has sent of a method, as soon as there are `count`."""
+        return self._until(lambda: self._said(side, method), count, side, method)
+
+    def until_replied(self, side: str, method: str, count: int = 1) -> list[Any]:
+        """What one side has replied to requests of a method, as soon as there are `count`."""
+        return self._until(lambda: self.replies(side, method), count, side, method)
+
+    def _until(self, found: Callable[[], list[Any]], count: int, side: str, method: str) -> list[Any]:
         wait_until(
-            lambda: len(self._said(side, method)) >= count,
+            lambda: len(found()) >= count,
             lambda: f"no {method} of {side}, only {[item.get('method') for item in self._all(side)]}",
         )
-        return self._said(side, method)
+        return found()
 
     def _said(self, side: str, method: str) -> list[Any]:
         return [message.get("params") for message in self._all(side) if message.get("method") == method]
