@@ -97,7 +97,8 @@ class Searcher:
             results.move_to_end(asked)
             return list(known)
         within = None if path is None else await self._within(collection_ids, path)
-        found = await indexes.search(query, vector, collection_ids, max(DEPTH, k), within)
+        there = [id for id, _ in revisions]
+        found = await indexes.search(query, vector, there, max(DEPTH, k), within, dict(revisions))
         passages = await self._ranked(ranking.understand(query), found, collection_ids, k, within)
         if vector is not None:
             results[asked] = list(passages)

@@ -76,19 +76,20 @@ class Indexes:
         collection_ids: Sequence[str],
         limit: int,
         within: Mapping[str, Collection[str]] | None = None,
+        revisions: Mapping[str, int] | None = None,
     ) -> Candidates:
         """The best `limit` chunks by meaning and as many by words, over these collections.
 
         `vector` is the query's, as the model gave it; without one only words and static vectors count.
-        `within` gives, by collection, the ids of the documents to which the search is limited. Collections
-        that are gone are left out.
+        `within` gives, by collection, the ids of the documents to which the search is limited. `revisions`
+        are those of the collections as the caller has just read them. Collections that are gone are left out.
         """
         found = Candidates()
         rough: Vector | None = None
         if vector is not None:
             vector = as_compared(vector, self._similarity)
         for collection_id in collection_ids:
-            index = await self._fresh(collection_id)
+            index = await self._fresh(collection_id, (revisions or {}).get(collection_id))
             if index is None:
                 continue
             if rough is None and self._static and index.has_static:
@@ -119,15 +120,17 @@ class Indexes:
                 await self._settle(collection_id, index, soon=True)
                 await asyncio.to_thread(index.close)
 
-    async def _fresh(self, collection_id: str) -> CollectionIndex | None:
-        """The index, at the collection's revision as of now. Beside a job that changes it all the time, a
-        search waits a little for the latest, and then does without."""
-        async with self._db.read() as conn:
-            collection = await collections.get(conn, collection_id)
-        if collection is None:
-            return None
+    async def _fresh(self, collection_id: str, revision: int | None = None) -> CollectionIndex | None:
+        """The index, at the collection's revision as of now (which is read where it is not given). Beside a
+        job that changes it all the time, a search waits a little for the latest, and then does without."""
+        if revision is None:
+            async with self._db.read() as conn:
+                collection = await collections.get(conn, collection_id)
+            if collection is None:
+                return None
+            revision = collection.revision
         index = self._open.get(collection_id)
-        if index and index.watermark == collection.revision:
+        if index and index.watermark == revision:
             return index
         behind = index is not None and self._lock(collection_id).locked()
         task = self._task(self._current(collection_id, ()))
