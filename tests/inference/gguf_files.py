@@ -26,6 +26,7 @@ SOFT = 0.3
 CONTEXT = 16384
 SPECIAL = ("<unk>", "<s>", "</s>", "<|turn|>", "<PRE>", "<SUF>", "<MID>")
 HEARD = {"<s>": "^", "<|turn|>": "#", "<PRE>": "<", "<SUF>": "|", "<MID>": ">"}
+MARKLESS = {"<PRE>": "<a>", "<SUF>": "<b>", "<MID>": "<c>"}
 END_BYTE = "\x03"
 TEMPLATE = "{% for message in messages %}{{ '<|turn|>' + message['content'] }}{% endfor %}{{ '<|turn|>' }}"
 
@@ -61,7 +62,8 @@ def echo(path: Path, *, back: int = BACK, certainty: float = 4.0, fill_in: bool 
         "llama.rope.dimension_count": WIDTH,
         "llama.rope.freq_base": BASE,
         "tokenizer.ggml.model": "llama",
-        "tokenizer.ggml.tokens": tokens,
+        # llama.cpp knows the marks by their texts too.
+        "tokenizer.ggml.tokens": tokens if fill_in else [MARKLESS.get(token, token) for token in tokens],
         "tokenizer.ggml.scores": [0.0] * len(tokens),
         "tokenizer.ggml.token_type": [np.int32(kind) for kind in kinds],
         "tokenizer.ggml.bos_token_id": number["<s>"],

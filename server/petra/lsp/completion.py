@@ -133,7 +133,7 @@ class Completion:
             text = await self._typist.suggest(cursor, wanted, self._neighbours)
         except PetraError as error:
             log.info("completion_failed", code=error.code)
-            text = Off(f"{error.what}. {error.remedy}".strip())
+            text = Off.of(error)
         if isinstance(text, Off):
             self._say(text.why, asked=not cursor.automatic)
             return ""

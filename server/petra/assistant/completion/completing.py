@@ -51,6 +51,12 @@ class Off:
 
     why: str
 
+    @classmethod
+    def of(cls, error: PetraError) -> Off:
+        """What an error says, in one line."""
+        said = (error.what, error.cause, error.remedy)
+        return cls(" ".join(f"{part.rstrip('.')}." for part in said if part))
+
 
 Model = tuple[ModelEndpoint, Capabilities]
 
@@ -90,7 +96,7 @@ class Completing:
             endpoint = await self.assistant.models.use(name)
             able = await endpoint.capabilities()
         except PetraError as error:
-            return Off(f"{error.what}. {error.remedy}".strip())
+            return Off.of(error)
         if able.infill:
             return endpoint, able
         return Off(
@@ -182,7 +188,7 @@ class Typist:
         try:
             await self._shared.assistant.allowed(self._caller, "complete", rules.courses, cursor.shown)
         except NotAllowed as error:
-            return f"{error.what}. {error.cause}".strip()
+            return Off.of(error).why
         if rules.withheld:
             return f"Petra takes no part of {PurePath(cursor.path).name}: {rules.withheld}"
         if not await asyncio.to_thread(may_be_quoted, cursor.path, cursor.before + cursor.after):
