@@ -27,7 +27,7 @@ from petra.storage.database import Database
 
 __all__ = ["Passage", "Searcher", "is_below", "path_below"]
 
-DEPTH = 100
+DEPTH = 64
 """Candidates by meaning and by words that are ranked together."""
 SPARE = 8
 """Passages whose text is read besides those wanted: some fall out as copies."""
