@@ -28,6 +28,7 @@ from petra import rendezvous
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "start"))
+import completions
 import processes
 from client import URI, Client
 
@@ -45,6 +46,8 @@ AIMS = {
     "keystroke while busy p99 (ms)": 10.0,
     "initialize, server running (ms)": 150.0,
     "60 clients x 200 edits, of pygls' time": 1.3,
+    "inline completion beside the model p50 (ms)": 15.0,
+    "inline completion beside the model p99 (ms)": 15.0,
     "memory of a session (KiB)": 1024.0,
 }
 
@@ -150,6 +153,12 @@ def starting(figures: dict[str, float], runs: int) -> None:
     figures["initialize, server running (ms)"] = statistics.median(times)
 
 
+def completing(figures: dict[str, float], count: int) -> None:
+    """Suggestions at the cursor, without what the model takes, with a folder in the index."""
+    with tempfile.TemporaryDirectory(prefix="petra-bench-") as folder:
+        quantiles(figures, "inline completion beside the model", completions.measure(Path(folder), count))
+
+
 def busy(figures: dict[str, float], count: int) -> None:
     """Keystrokes at a real server while eight answers stream and a folder is indexed."""
     with tempfile.TemporaryDirectory(prefix="petra-bench-") as folder, processes.serve(Path(folder)):
@@ -204,6 +213,7 @@ def main() -> None:
     quiet(figures, given.keystrokes)
     beside_pygls(figures, given.runs)
     starting(figures, given.runs)
+    completing(figures, given.keystrokes // 5)
     if given.loaded:
         busy(figures, given.keystrokes)
     if given.json:
@@ -211,7 +221,7 @@ def main() -> None:
         return
     for name, value in figures.items():
         aim = AIMS.get(name)
-        print(f"{name:<42}{value:>10.2f}" + ("" if aim is None else f"   aim {aim:g}"))
+        print(f"{name:<44}{value:>10.2f}" + ("" if aim is None else f"   aim {aim:g}"))
 
 
 if __name__ == "__main__":

@@ -33,20 +33,20 @@ class Started:
     ready: float | None
 
 
-def environment(data_dir: Path, *, workers: bool) -> dict[str, str]:
+def environment(data_dir: Path, *, workers: bool, **settings: str) -> dict[str, str]:
     """The environment of a Petra of its own, beside whichever one the person uses."""
     own = {"DATA_DIR": str(data_dir), "PORT": "0", "PYTHONDONTWRITEBYTECODE": ""}
     without = {"MODEL_PATH": ELSEWHERE, "EMBEDDING_MODEL": ELSEWHERE}
-    return os.environ | own | ({} if workers else without)
+    return os.environ | own | ({} if workers else without) | settings
 
 
 @contextmanager
-def serve(data_dir: Path, *, workers: bool = True) -> Iterator[Started]:
+def serve(data_dir: Path, *, workers: bool = True, **settings: str) -> Iterator[Started]:
     """`petra serve` until the block ends. With workers, waits until they are ready too."""
     start = time.perf_counter()
     process = subprocess.Popen(
         [*PETRA, "serve"],
-        env=environment(data_dir, workers=workers),
+        env=environment(data_dir, workers=workers, **settings),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -31,7 +31,7 @@ from petra.knowledge.extract.places import Places
 from petra.knowledge.place import Place, guessed
 
 PATIENCE = 0.008
-"""Seconds that a suggestion waits for the syntax tree and for pieces from elsewhere, at the same time."""
+"""Seconds that a suggestion waits for the syntax tree. Without it, lines are gone by."""
 BELIEVED = 10.0
 """Seconds for which it is not asked anew what the model can and what rules a file is under."""
 
@@ -138,20 +138,21 @@ class Typist:
     async def _ask(self, cursor: Cursor, wanted: Wanted, neighbours: Callable[[], Neighbours]) -> str | Off:
         began = time.perf_counter()
         pause = self._shared.debounce.seconds if cursor.automatic else 0.0
-        model, reason = await asyncio.gather(self._shared.model(wanted.model), self._refused(cursor))
+        model, reason, place = await asyncio.gather(
+            self._shared.model(wanted.model), self._refused(cursor), self._place(cursor)
+        )
         if isinstance(model, Off) or reason:
             return model if isinstance(model, Off) else Off(reason)
-        place, snippets = await asyncio.gather(
-            self._place(cursor), self._elsewhere.near(self._caller, cursor, neighbours, PATIENCE)
-        )
         wants = extent(cursor, place, prose=wanted.prose)
         if wants is None:
             return ""
-        endpoint, able = model
-        prompt = build(cursor, snippets, room(able.context, able.prefill_tokens_per_s, TOKENS[wants]))
+        self._elsewhere.look(self._caller, cursor, neighbours)
         worked = time.perf_counter() - began
-        # The wait for the next keystroke: what was done until here counts as part of it.
+        # The wait for the next keystroke; what was done until here is part of it.
         await asyncio.sleep(max(0.0, pause - worked))
+        endpoint, able = model
+        characters = room(able.context, able.prefill_tokens_per_s, TOKENS[wants])
+        prompt = build(cursor, self._elsewhere.found(cursor), characters)
         asked = time.perf_counter()
         written = await self._written(endpoint, prompt, cursor, wants)
         ended = time.perf_counter()

@@ -1,7 +1,7 @@
 """Pieces of other files that may help at a cursor: from what is open, and from the index.
 
-Looked for beside the typing: a suggestion waits for them a few milliseconds, and takes those of the place
-before when they are late. While somebody stays at a place they stay the same, and so does the beginning of
+Looked for while the next keystroke is waited for, and never waited for: who is early takes those of the
+place before, or none. While somebody stays at a place they stay the same, and so does the beginning of
 the prompt, which the model then need not read again.
 """
 
@@ -51,19 +51,20 @@ class Elsewhere:
         self._path, self._line, self._at = "", 0, 0.0
         self._search: asyncio.Task[None] | None = None
 
-    async def near(
-        self, caller: Identity, cursor: Cursor, neighbours: Callable[[], Neighbours], patience: float
-    ) -> list[Snippet]:
-        """What is known within `patience` seconds."""
+    def found(self, cursor: Cursor) -> list[Snippet]:
+        """What is known now."""
+        return self._found if cursor.path == self._path else []
+
+    def look(self, caller: Identity, cursor: Cursor, neighbours: Callable[[], Neighbours]) -> None:
+        """Begin to look for what is near, where that is not known yet."""
         line, now = cursor.before.count("\n"), time.monotonic()
+        stays = abs(self._line - line) <= STAYS_LINES and now - self._at <= STAYS_SECONDS
+        if (stays and cursor.path == self._path) or (self._search and not self._search.done()):
+            return
         if cursor.path != self._path:
-            self._found, self._at = [], 0.0
-        old = abs(self._line - line) > STAYS_LINES or now - self._at > STAYS_SECONDS
-        if old and (self._search is None or self._search.done()):
-            self._path, self._line, self._at = cursor.path, line, now
-            self._search = asyncio.create_task(self._look(caller, cursor, neighbours()))
-            await asyncio.wait([self._search], timeout=patience)
-        return self._found
+            self._found = []
+        self._path, self._line, self._at = cursor.path, line, now
+        self._search = asyncio.create_task(self._look(caller, cursor, neighbours()))
 
     async def _look(self, caller: Identity, cursor: Cursor, neighbours: Neighbours) -> None:
         query = "\n".join(cursor.before.rstrip().split("\n")[-QUERY_LINES:])
