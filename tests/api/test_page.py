@@ -58,7 +58,7 @@ async def test_an_unexpected_error_is_told_without_its_details(
     def fail(*_: object) -> None:
         raise RuntimeError("private detail")
 
-    monkeypatch.setattr("petra.api.conversations.conversations.list_for", fail)
+    monkeypatch.setattr("petra.storage.conversations.list_for", fail)
     async with petra.http.get("/api/v1/conversations") as response:
         assert response.status == 500
         error = (await response.json())["error"]

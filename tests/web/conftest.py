@@ -70,8 +70,14 @@ def stub_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="package")
 def stub_server(tmp_path_factory: pytest.TempPathFactory, stub_model: str) -> Iterator[Served]:
-    """A server whose models are the stub."""
-    settings = {"MODEL_PATH": stub_model, "EMBEDDING_MODEL": stub_model, "RERANK_THRESHOLD": "-1"}
+    """A server whose models are the stub. It does not follow folders: what the page says of a file that has
+    changed since it was indexed can then be seen."""
+    settings = {
+        "MODEL_PATH": stub_model,
+        "EMBEDDING_MODEL": stub_model,
+        "RERANK_THRESHOLD": "-1",
+        "WATCH": "false",
+    }
     with served(tmp_path_factory.mktemp("web"), **settings) as server:
         server.wait_until_ready()
         yield server

@@ -30,7 +30,7 @@ def test_a_lecture_is_uploaded_asked_about_and_opened_at_the_source(real_server,
     one.page.evaluate(WATCH)
     turn = one.ask_and_wait(LECTURE[PAGE - 1].question, timeout=90_000)
     lengths = [length for length in one.page.evaluate("window.lengths") if length]
-    assert len(set(lengths)) > 3, "the answer came in one piece"
+    assert len(set(lengths)) > 1, "the answer came in one piece"
 
     one.source(turn, f"page {PAGE}").click()
     expect(one.page).to_have_url(re.compile(rf"page={PAGE}$"))
