@@ -34,7 +34,11 @@ class Model(Parrot):
         self, identity: Identity, answer_id: str, after_seq: int = -1
     ) -> AsyncGenerator[StreamItem, None]:
         usage = Usage(model="small", prompt_tokens=1, completion_tokens=1, total_ms=1.0)
-        parts: list[Any] = [Text(self.says), UsagePart(usage), Done("c1", answer_id, "stop")]
+        parts: list[Any] = [
+            Text(self.says),
+            UsagePart(usage),
+            Done(conversation_id="c1", message_id=answer_id, finish_reason="stop"),
+        ]
         for seq, part in enumerate(parts):
             yield StreamItem(answer_id, seq, part)
 

@@ -49,7 +49,15 @@ def test_whatever_is_written_an_answer_stays_in_its_place(question: str, answer:
 
 def test_a_body_says_how_far_the_answer_is() -> None:
     assert answer_file.body(items(Status("retrieving", message="Searching")), {}) == "*Searching…*\n"
-    failed = answer_file.body(items(ErrorPart(Error("x", "No model", "None is there", "Get one")), DONE), {})
+    failed = answer_file.body(
+        items(
+            ErrorPart(
+                Error(code="x", what="No model", cause="None is there", remedy="Get one", retryable=False)
+            ),
+            DONE,
+        ),
+        {},
+    )
     assert failed.startswith("*No model. None is there. Get one.*\n")
     where = {1: {"uri": "file:///w/a.c"}}
     cited = answer_file.body(items(SourcePart(SOURCE), Words("So [1]."), DONE), where)

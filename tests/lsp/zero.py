@@ -76,7 +76,7 @@ class Editor(Caller):
         self._count = getattr(self, "_count", 0) + 1
         future = self._replies[self._count] = asyncio.get_running_loop().create_future()
         self.request(self._count, method, params)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(15):
             return await future
 
     async def close(self) -> None:
@@ -119,7 +119,7 @@ class Editor(Caller):
 
     async def until(self, true: Any) -> None:
         """Wait until `true()` holds, looking again at everything that happens."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(15):
             while not true():
                 self.news.clear()
                 await self.news.wait()

@@ -253,7 +253,7 @@ class PetraProtocol(LanguageServerProtocol):
         elif hasattr(error, "to_response_error"):
             self._send_response(msg_id, error=error.to_response_error())
         else:
-            log.error("lsp_request_failed", error=type(error).__name__, where=_where(error))
+            log.error("lsp_request_failed", error=type(error).__name__, where=where(error))
             problem = PetraError(
                 "Petra failed on this request",
                 cause=f"An unexpected {type(error).__name__}; the log says where",
@@ -264,7 +264,7 @@ class PetraProtocol(LanguageServerProtocol):
 
     def _check_handler_result(self, future: Future[Any]) -> None:
         if not future.cancelled() and (error := future.exception()) is not None:
-            log.warning("lsp_notification_failed", error=type(error).__name__, where=_where(error))
+            log.warning("lsp_notification_failed", error=type(error).__name__, where=where(error))
 
     def _send_response(
         self, msg_id: Any, result: Any = None, error: types.ResponseError | None = None
@@ -347,7 +347,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """File and line where an error arose, without its text, which may quote what a person wrote."""
     frame = error.__traceback__
     while frame and frame.tb_next:

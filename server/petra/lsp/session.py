@@ -24,9 +24,11 @@ from petra.lsp.features import Parts, features
 from petra.lsp.notebooks import Notebooks
 from petra.lsp.params import read
 from petra.lsp.preferences import Configuration, Preferences
-from petra.lsp.protocol import PetraProtocol, converter
+from petra.lsp.protocol import PetraProtocol, converter, where
 from petra.lsp.text import Encoding
 from petra.lsp.transport import Outbox
+
+log = telemetry.logger(__name__)
 
 REQUEST_SECONDS = 5.0
 """How long the editor may take to answer what the server asks without a person in between."""
@@ -169,8 +171,16 @@ class Session(LanguageServer):
         """Go on with `work` after the reply to the request that began it, until the client leaves."""
         task = asyncio.create_task(work)
         self.protocol.background.add(task)
-        task.add_done_callback(self.protocol.background.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.protocol.background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # There is no reply that could carry it.
+            log.error("lsp_background_failed", error=type(error).__name__, where=where(error))
+            if self.ready:
+                self.show(types.MessageType.Error, "Petra failed while it worked on this; the log says where")
 
     def _register(self, item: Method | Command) -> None:
         """Add a method or command: the one place, so none is without its `authorize`."""
