@@ -46,8 +46,8 @@ def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Ho
         assert all(reply["applied"] for reply in home.wire.replies("editor", "workspace/applyEdit"))
         assert home.wire.sessions == 1
 
-        editor.command("/^1\\. ")
-        editor.terminal.keys("C-]")
+        editor.terminal.type("/locks.md:")
+        editor.terminal.keys("Enter", "C-]")
         editor.until(f"vim.api.nvim_buf_get_name(0) == '{notes / 'locks.md'}'")
 
         editor.command(f"buffer {answers}")
@@ -62,20 +62,24 @@ def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Ho
         wait_until(lambda: editor.text.count("<!-- conversation ") == 2, lambda: editor.text)
 
 
-def test_lines_are_corrected_by_a_code_action(notes: Path, new_home: Callable[[str], Home]) -> None:
+def test_lines_are_documented_by_a_code_action(new_home: Callable[[str], Home]) -> None:
     home = new_home("me")
-    with neovim("0.12", home, notes / "queue.py") as editor:
-        editor.terminal.type("4GVjj")
+    code = "def push_task(queue, task):\n    queue.append(task)"
+    path = home.folder / "push.py"
+    path.write_text(f"{code}\n")
+    with neovim("0.12", home, path) as editor:
+        editor.terminal.type("Vj")
         editor.terminal.type("gra")
         shown = editor.terminal.until("document these lines")
         (number,) = re.findall(r"(\d+): Petra: document these lines", shown)
         editor.terminal.type(number)
         editor.terminal.keys("Enter")
-        (edited,) = home.wire.until_replied("petra", "codeAction/resolve")
-        wait_until(lambda: editor.text != NOTES["queue.py"].rstrip("\n"), lambda: editor.text)
-        assert edited["edit"]
-        editor.terminal.type("u")
-        wait_until(lambda: editor.text == NOTES["queue.py"].rstrip("\n"), lambda: editor.text)
+        home.wire.until_replied("petra", "codeAction/resolve")
+        text = editor.until_text('"""')
+        assert text.splitlines()[0] == code.splitlines()[0]
+        assert text.splitlines()[-1] == code.splitlines()[-1]
+        editor.terminal.keys("Escape", "u")
+        wait_until(lambda: editor.text == code, lambda: editor.text)
 
 
 def test_an_answer_is_stopped(notes: Path, new_home: Callable[[str], Home]) -> None:

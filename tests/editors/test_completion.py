@@ -1,0 +1,55 @@
+"""What Petra suggests at the cursor is accepted in Neovim: inline in 0.12, from the list in 0.11. The model is the
+tiny one that repeats the end of its prompt: what it says is known, and of quality there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.editors.house import Home, home
+from tests.editors.neovim import neovim
+from tests.inference import gguf_files
+from tests.serving import Served, served
+
+
+@pytest.fixture(scope="module")
+def filling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server whose model fills in the middle."""
+    folder = tmp_path_factory.mktemp("filling")
+    with served(folder / "data", MODEL_PATH=str(gguf_files.echo(folder / "echo.gguf"))) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@pytest.fixture
+def new_home(filling: Served, tmp_path: Path) -> Callable[[str], Home]:
+    return lambda name: home(tmp_path / name, filling)
+
+
+def test_inline(new_home: Callable[[str], Home]) -> None:
+    home = new_home("me")
+    path = home.folder / "push.py"
+    path.write_text("def push(task):\n    return queue.\n")
+    with neovim("0.12", home, path) as editor:
+        editor.terminal.type("GA")
+        home.wire.until_replied("petra", "textDocument/inlineCompletion")
+        before = editor.text
+        (suggested,) = next(filter(None, home.wire.replies("petra", "textDocument/inlineCompletion")))
+        editor.terminal.keys("Tab")
+        text = editor.until_text(suggested["insertText"])
+        assert text == before + suggested["insertText"]
+
+
+def test_from_the_list(new_home: Callable[[str], Home]) -> None:
+    home = new_home("me")
+    path = home.folder / "push.py"
+    path.write_text("def push(task):\n    return queue.\n")
+    with neovim("0.11", home, path) as editor:
+        editor.terminal.type("GA")
+        editor.terminal.keys("C-x", "C-o")
+        (listed,) = home.wire.until_replied("petra", "textDocument/completion")
+        editor.until("vim.fn.pumvisible() == 1")
+        editor.terminal.keys("C-n", "C-y")
+        editor.until_text(listed["items"][0]["textEdit"]["newText"])
