@@ -1,7 +1,11 @@
 """Fill-in-the-middle, by the model's own tokens or not at all."""
 
+from contextlib import aclosing
+
 import pytest
 
+from petra.errors import BadRequest
+from petra.inference.client import ModelEndpoint
 from tests.inference.gguf_files import BACK
 from tests.inference.wire import Refused, ask, get, post
 
@@ -35,3 +39,21 @@ async def test_a_model_without_the_tokens_says_so(chat_address: str, tiny_addres
     assert refused.value.status == 400
     assert (await get(tiny_address, "/health"))["infill"] is True
     assert not (await get(chat_address, "/health"))["infill"]
+
+
+async def test_the_client_streams_what_fits_between(tiny_address: str) -> None:
+    endpoint = ModelEndpoint(tiny_address)
+    async with aclosing(endpoint.fill_in("abcde", "wxyz", max_tokens=BACK, user="somebody")) as parts:
+        said = [part async for part in parts]
+    assert "".join(said) == "<abcde|wxyz>"
+    assert len(said) > 1
+    await endpoint.close()
+
+
+async def test_the_client_is_told_that_a_model_cannot(chat_address: str) -> None:
+    endpoint = ModelEndpoint(chat_address)
+    with pytest.raises(BadRequest) as refused:
+        async with aclosing(endpoint.fill_in("def f(", "return x", max_tokens=4)) as parts:
+            await anext(parts)
+    assert "fill in the middle" in refused.value.cause
+    await endpoint.close()

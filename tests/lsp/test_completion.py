@@ -264,6 +264,25 @@ async def test_a_new_request_cancels_the_one_before_down_to_the_model(slow: Desk
     await endpoint.close()
 
 
+async def test_of_fast_keystrokes_only_the_last_asks_the_model(slow: Desk) -> None:
+    prompts: list[str] = []
+    real = ModelEndpoint.fill_in
+
+    def listen(self: ModelEndpoint, prefix: str, suffix: str, **options: Any) -> Any:
+        prompts.append(prefix)
+        return real(self, prefix, suffix, **options)
+
+    async with slow.caller() as client:
+        client.open(slow.uri("new.py"), "size = ", "python")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ModelEndpoint, "fill_in", listen)
+            for column, letter in enumerate("length", 7):
+                type_text(client, slow.uri("new.py"), 0, column, letter)
+                client.request(letter, INLINE, inline(slow.uri("new.py"), (0, column + 1), AUTOMATIC))
+            assert (await client.reply("h"))["result"]
+    assert [prompt.partition("size = ")[2] for prompt in prompts] == ["length"]
+
+
 async def test_a_request_that_is_cancelled_frees_the_model(slow: Desk) -> None:
     endpoint = ModelEndpoint(slow.rig.petra.settings.model_path)
     async with slow.caller() as client:
