@@ -22,8 +22,9 @@ def test_values_that_fit_are_taken() -> None:
         "topK": 3,
         "maxTokens": 99,
         "inlineCompletion": False,
+        "inlineCompletionInComments": True,
     }
-    assert read(section) == (Preferences(("course",), "small", 0.0, 3, 99, False), [])
+    assert read(section) == (Preferences(("course",), "small", 0.0, 3, 99, False, True), [])
     assert read(None) == read({}) == read(dict.fromkeys(section)) == (Preferences(), [])
 
 
