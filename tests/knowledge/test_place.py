@@ -75,6 +75,7 @@ async def places() -> AsyncIterator[Places]:
 async def test_a_child_knows_the_grammars(places: Places) -> None:
     assert await places.at("a.py", "def f():\n    ", "\n", 30) == OPENS
     assert await places.at("a.unknown", "def f():\n    ", "\n", 30) is None
+    assert await places.at("Untitled-1", "f() {\n", "\n}\n", 30, language="shellscript") == OPENS
 
 
 async def test_nobody_waits_for_a_child_that_is_slow(places: Places) -> None:

@@ -201,6 +201,9 @@ async def test_an_editor_elsewhere_is_helped_with_what_it_has_open(at: Desk) -> 
 
 async def test_the_index_and_open_documents_are_in_the_prompt(slow: Desk) -> None:
     """The model repeats the end of its prompt only, so what it is asked is looked at."""
+    (slow.folder / "private").mkdir()
+    (slow.folder / "private/run_queue.py").write_text("def run_queue_push_task(): ...\n")
+    (slow.folder / ".petraignore").write_text("private/\n")
     prompts: list[str] = []
     real = ModelEndpoint.fill_in
 
@@ -210,6 +213,7 @@ async def test_the_index_and_open_documents_are_in_the_prompt(slow: Desk) -> Non
 
     async with slow.caller() as client:
         client.open(slow.uri("tasks.py"), "def run_queue_length(queue):\n    return len(queue)\n", "python")
+        client.open(slow.uri("private/run_queue.py"), "def run_queue_push_task(): ...\n", "python")
         client.open(slow.uri("new.py"), "queue = RunQueue()\nqueue.push_task(", "python")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ModelEndpoint, "fill_in", listen)
@@ -219,6 +223,7 @@ async def test_the_index_and_open_documents_are_in_the_prompt(slow: Desk) -> Non
                 type_text(client, slow.uri("new.py"), 1, column, "t")
     assert "# From queue.py:\n# class RunQueue:" in prompts[-1]
     assert "# From tasks.py:\n# def run_queue_length(queue):" in prompts[-1]
+    assert "run_queue_push_task" not in prompts[-1]
     assert prompts[-1].endswith("queue = RunQueue()\nqueue.push_task(tt")
 
 

@@ -142,8 +142,11 @@ class Completion:
         return text.replace("\n", "\r\n") if ends_with_crlf else text
 
     def _neighbours(self) -> Neighbours:
-        overlay = self._session.documents.overlay()
-        documents = [OpenDocument(item.path or item.uri, item.text) for item in overlay]
+        documents = [
+            OpenDocument(item.path or item.uri, item.text)
+            for item in self._session.documents.overlay()
+            if not self._session.owns(item.uri)
+        ]
         return Neighbours(documents, self._session.preferences.collections)
 
     def _say(self, why: str, *, asked: bool) -> None:

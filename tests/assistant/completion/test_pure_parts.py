@@ -100,3 +100,13 @@ def test_the_wait_adapts_to_what_answers_take() -> None:
     for _ in range(30):
         wait.took(60)
     assert wait.seconds == debounce.LONGEST
+
+
+def test_answers_that_nobody_waited_for_count_when_they_were_slow() -> None:
+    wait = Debounce()
+    wait.took(0.4)
+    before = wait.seconds
+    wait.took_at_least(0.1)
+    assert wait.seconds == before
+    wait.took_at_least(2.0)
+    assert wait.seconds > before

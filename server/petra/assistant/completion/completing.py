@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -32,6 +32,8 @@ from petra.knowledge.place import Place, guessed
 
 PATIENCE = 0.008
 """Seconds that a suggestion waits for the syntax tree. Without it, lines are gone by."""
+LONGEST = 10.0
+"""Seconds of an answer. What is there by then is shown."""
 BELIEVED = 10.0
 """Seconds for which it is not asked anew what the model can and what rules a file is under."""
 
@@ -154,7 +156,11 @@ class Typist:
         characters = room(able.context, able.prefill_tokens_per_s, TOKENS[wants])
         prompt = build(cursor, self._elsewhere.found(cursor), characters)
         asked = time.perf_counter()
-        written = await self._written(endpoint, prompt, cursor, wants)
+        try:
+            written = await self._written(endpoint, prompt, cursor, wants)
+        except asyncio.CancelledError:
+            self._shared.debounce.took_at_least(time.perf_counter() - asked)
+            raise
         ended = time.perf_counter()
         self._shared.debounce.took(ended - asked)
         text = finish(written, cursor, wants)
@@ -170,16 +176,19 @@ class Typist:
         parts = endpoint.fill_in(
             prompt.prefix, prompt.suffix, max_tokens=TOKENS[wants], user=self._caller.user_id
         )
-        async with aclosing(parts) as texts:
-            async for text in texts:
-                written += text
-                if enough(written, cursor, wants):
-                    break
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST), aclosing(parts) as texts:
+                async for text in texts:
+                    written += text
+                    if enough(written, cursor, wants):
+                        break
         return written
 
     async def _place(self, cursor: Cursor) -> Place:
         name = PurePath(cursor.path).name
-        found = await self._shared.places.at(name, cursor.before, cursor.after, PATIENCE)
+        found = await self._shared.places.at(
+            name, cursor.before, cursor.after, PATIENCE, language=cursor.language
+        )
         return found or guessed(cursor.before, MARKS.get(cursor.language, ""))
 
     async def _refused(self, cursor: Cursor) -> str:

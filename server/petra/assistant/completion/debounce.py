@@ -22,6 +22,11 @@ class Debounce:
             return FIRST
         return min(max(self._usual * PART, SHORTEST), LONGEST)
 
+    def took_at_least(self, seconds: float) -> None:
+        """Nobody waited for an answer any longer."""
+        if self._usual is None or seconds > self._usual:
+            self.took(seconds)
+
     def took(self, seconds: float) -> None:
         """An answer took so long."""
         if self._usual is None:

@@ -69,12 +69,21 @@ class Elsewhere:
     async def _look(self, caller: Identity, cursor: Cursor, neighbours: Neighbours) -> None:
         query = "\n".join(cursor.before.rstrip().split("\n")[-QUERY_LINES:])
         try:
-            typed = await asyncio.to_thread(_in_open, query, cursor.path, neighbours.open_documents)
+            others = [item for item in neighbours.open_documents if item.path != cursor.path]
+            others = [
+                item
+                for item in others[:OPEN_DOCUMENTS]
+                if await self._library.withheld(caller, item.path) is None
+            ]
+            typed = await asyncio.to_thread(_in_open, query, others)
             stored = await self._library.search(
                 caller, query, k=2 * MOST, names=neighbours.collections, path=None
             )
         except PetraError as error:
             log.info("completion_without_snippets", code=error.code)
+            return
+        except Exception:
+            log.exception("completion_search_failed")
             return
         shown = {document.path for document in neighbours.open_documents} | {cursor.path}
         found = typed + [
@@ -86,9 +95,9 @@ class Elsewhere:
             self._found = found[:MOST]
 
 
-def _in_open(query: str, own: str, documents: Sequence[OpenDocument]) -> list[Snippet]:
-    """The best piece of each open document but the one that is typed in, two at most."""
-    others = [item for item in documents if item.path != own and len(item.text) <= LONGEST_DOCUMENT]
-    allowed = [item for item in others[:OPEN_DOCUMENTS] if may_be_quoted(item.path, item.text)]
+def _in_open(query: str, documents: Sequence[OpenDocument]) -> list[Snippet]:
+    """The best pieces of open documents, two at most."""
+    short = [item for item in documents if len(item.text) <= LONGEST_DOCUMENT]
+    allowed = [item for item in short if may_be_quoted(item.path, item.text)]
     found = buffers.by_words(query, [Buffer(item.path, item.text) for item in allowed], MOST - 1)
     return [Snippet(buffer.path.rpartition("/")[2], piece.text) for buffer, piece, _ in found]

@@ -2,8 +2,8 @@
 
 It opens untrusted files, so it limits itself before the first one, has an empty environment and no
 way to write; before it parses a binary file it gives up whatever is left (`confine`). Requests:
-{op: "extract", path, name, forms}, {op: "render", path, name, page, width} and {op: "place", name, text,
-offset}, of a text that is open. Answers: any number of
+{op: "extract", path, name, forms}, {op: "render", path, name, page, width} and {op: "place", name,
+language, text, offset}, of a text that is open. Answers: any number of
 {piece} and {symbols}, then one of {done}, {refer}, {error}. See `extractor` for the parent.
 """
 
@@ -129,7 +129,8 @@ def _place(request: dict[str, Any]) -> list[Any] | None:
     from petra.knowledge.syntax import languages, place
 
     text = request["text"]
-    language = languages.of(request["name"], text)
+    given = request["language"] if request["language"] in languages.LANGUAGES else None
+    language = languages.of(request["name"], text) or given
     found = place.at(text, request["offset"], language) if language else None
     return [found.zone, found.opens, found.announced] if found else None
 

@@ -21,6 +21,13 @@ log = telemetry.logger(__name__)
 BEFORE, AFTER = 16_000, 3_000
 """Characters around the cursor that are parsed. From the middle of a file on, a parser finds its feet at
 the next definition."""
+GRAMMARS = {
+    "javascriptreact": "javascript",
+    "sh": "bash",
+    "shellscript": "bash",
+    "typescriptreact": "tsx",
+}
+"""Grammars that have another name than LSP's language."""
 REST = 300.0
 """Seconds without a question after which the child is ended."""
 
@@ -36,14 +43,17 @@ class Places:
         self._used = 0.0
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="places")
 
-    async def at(self, name: str, before: str, after: str, patience: float) -> Place | None:
-        """The place between two texts of the file `name`; None where there is no grammar for it, or no
+    async def at(
+        self, name: str, before: str, after: str, patience: float, *, language: str = ""
+    ) -> Place | None:
+        """The place between two texts of the file `name`, in `language` (LSP's name of it) where the name
+        does not tell; None where there is no grammar for it, or no
         answer within `patience` seconds: one question is under way, the child still starts."""
         if self._asking is not None and not self._asking.done():
             return None
         before, after = _last(before), after[:AFTER]
         self._asking = asyncio.get_running_loop().run_in_executor(
-            self._threads, self._ask, name, before, after
+            self._threads, self._ask, name, before, after, GRAMMARS.get(language, language)
         )
         self._used = time.monotonic()
         self._end_later()
@@ -57,12 +67,18 @@ class Places:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._end)
         self._threads.shutdown(wait=False)
 
-    def _ask(self, name: str, before: str, after: str) -> Place | None:
+    def _ask(self, name: str, before: str, after: str, language: str) -> Place | None:
         try:
             if self._child is None or not self._child.alive:
                 self._end()
                 self._child = Child(self._arguments, seconds=5.0)
-            request = {"op": "place", "name": name, "text": before + after, "offset": len(before)}
+            request = {
+                "op": "place",
+                "name": name,
+                "language": language,
+                "text": before + after,
+                "offset": len(before),
+            }
             (answer,) = list(self._child.ask(request, "this text"))
         except (PetraError, OSError) as error:
             log.info("place_not_known", error=type(error).__name__)
