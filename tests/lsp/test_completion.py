@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from petra import telemetry
 from petra.assistant.policy import Asked, Ruling
-from petra.inference.client import ModelEndpoint
+from petra.inference.client import Capabilities, ModelEndpoint
 from petra.inference.worker.engine import Event, Generation
 from petra.inference.worker.stub import StubEngine
 from petra.lsp.completion import ACCEPTED, SHOWN
@@ -78,6 +78,10 @@ def counted(outcome: str) -> float:
     return value
 
 
+async def unable(_: ModelEndpoint) -> Capabilities:
+    return Capabilities()
+
+
 async def test_the_model_fills_in_the_middle(at: Desk) -> None:
     async with at.caller() as client:
         client.open(at.uri("new.py"), TEXT, "python")
@@ -130,6 +134,19 @@ async def test_a_model_that_has_not_learned_it_is_named_once(at: Desk) -> None:
             assert await client.call(INLINE, **inline(at.uri("new.py"))) is None
         told = [note["message"] for note in client.notes("window/showMessage")]
         assert sum("fill in the middle" in message for message in told) == 1
+
+
+async def test_the_status_says_whether_there_are_suggestions(at: Desk) -> None:
+    async with at.caller() as client:
+        assert (await client.call("petra/status"))["completion"] == {"available": True}
+        with pytest.MonkeyPatch.context() as patch:
+            completing = at.rig.petra.services.completing
+            assert completing
+            patch.setattr(completing, "_known", {})
+            patch.setattr(ModelEndpoint, "capabilities", unable)
+            status = (await client.call("petra/status"))["completion"]
+        assert not status["available"]
+        assert "fill in the middle" in status["why"]
 
 
 async def test_a_block_keeps_the_line_ends_of_its_document(at: Desk) -> None:

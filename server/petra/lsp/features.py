@@ -68,5 +68,5 @@ def features(session: Session, parts: Parts) -> list[Feature]:
         ModelList(services.offered),
         Files(session, services.library, services.work, running),
         Indexing(session, services.library, services.work, running),
-        Status(session, services.health),
+        Status(session, services.health, services.completing),
     ]

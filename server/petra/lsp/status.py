@@ -9,6 +9,7 @@ import attrs
 from lsprotocol import types
 
 from petra.access import ROLES
+from petra.assistant.completion.completing import Completing
 from petra.assistant.status import Health, State
 from petra.lsp.feature import Method
 
@@ -28,9 +29,10 @@ class StatusParams:
 class Status:
     """How the server is, for one session. It never makes up diagnostics of the person's files."""
 
-    def __init__(self, session: Session, health: Health) -> None:
+    def __init__(self, session: Session, health: Health, completing: Completing | None) -> None:
         self._session = session
         self._health = health
+        self._completing = completing
         self._last: State | None = None
         self._said: set[str] = set()
         self._restarts: dict[str, int] = {}
@@ -45,7 +47,9 @@ class Status:
         report = await self._health.report(self._session.identity)
         if not self._staff:
             del report["clients"]
-        return report | self._shown(self._health.state())
+        off = await self._completing.off() if self._completing else "Nobody makes suggestions here"
+        completion = {"available": not off} | ({"why": off} if off else {})
+        return report | self._shown(self._health.state()) | {"completion": completion}
 
     @property
     def _staff(self) -> bool:

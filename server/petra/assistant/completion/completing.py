@@ -32,6 +32,8 @@ from petra.knowledge.place import Place, guessed
 
 PATIENCE = 0.008
 """Seconds that a suggestion waits for the syntax tree. Without it, lines are gone by."""
+AT_ONCE = 0.5
+"""Seconds that somebody waits who asks whether there are suggestions."""
 LONGEST = 10.0
 """Seconds of an answer. What is there by then is shown."""
 BELIEVED = 10.0
@@ -92,6 +94,15 @@ class Completing:
             known = await self._model(name)
             self._known[name] = (time.monotonic(), known)
         return known
+
+    async def off(self) -> str:
+        """Why nothing is suggested to anybody, "" where that is not so; as far as it is known at once."""
+        try:
+            async with asyncio.timeout(AT_ONCE):
+                found = await self.model(None)
+        except TimeoutError:
+            return "The model is not there yet"
+        return found.why if isinstance(found, Off) else ""
 
     async def _model(self, name: str | None) -> Model | Off:
         try:
