@@ -161,3 +161,12 @@ async def test_a_command_without_a_document_says_what_it_needs(name: str) -> Non
     async with editing() as (editor, _):
         error = await editor.error("workspace/executeCommand", command=f"petra.{name}", arguments=[])
         assert error["code"] == -32602 and "code action" in error["message"]
+
+
+async def test_without_a_mark_the_block_around_the_cursor_is_explained() -> None:
+    async with editing() as (editor, _):
+        action = named(await editor.actions(URI, 5, 5), "explain")
+        (argument,) = action["command"]["arguments"]
+        assert (argument["range"]["start"]["line"], argument["range"]["end"]["line"]) == (3, 6)
+        argument = named(await editor.actions(URI, 0, 0), "review")["command"]["arguments"][0]
+        assert argument["range"]["start"] == argument["range"]["end"] == {"line": 0, "character": 0}

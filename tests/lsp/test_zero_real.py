@@ -94,7 +94,11 @@ async def editor(real_server: Served, tmp_path_factory: pytest.TempPathFactory) 
         capabilities = converters.get_converter().structure(EVERYTHING, types.ClientCapabilities)
         folders = [types.WorkspaceFolder(uri=opened.folder.as_uri(), name="notes")]
         await client.initialize_session(
-            types.InitializeParams(capabilities=capabilities, workspace_folders=folders)
+            types.InitializeParams(
+                capabilities=capabilities,
+                workspace_folders=folders,
+                initialization_options={"petra": {"maxTokens": 48}},
+            )
         )
         opened.open((opened.folder / "queue.py").as_uri(), NOTES["queue.py"], "python")
         client.progress_reports["reading"] = []

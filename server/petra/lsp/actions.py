@@ -82,26 +82,24 @@ class Actions:
             yield self._quick_fix(document, text, problem)
         first, last = _lines(params.range)
         marked = params.range.start != params.range.end
-        about: dict[str, Any] = {"uri": document.uri}
+        here = params.range.start
         if marked:
-            about["range"] = {
-                "start": {"line": first, "character": 0},
-                "end": {"line": last + 1, "character": 0},
-            }
-            lines = first, last
-            yield self._rewrite(REWRITE, "correct these lines", _rewrite(document, "fix", lines))
-            yield self._rewrite(REWRITE, "document these lines", _rewrite(document, "document", lines))
+            yield self._rewrite(REWRITE, "correct these lines", _rewrite(document, "fix", (first, last)))
+            yield self._rewrite(
+                REWRITE, "document these lines", _rewrite(document, "document", (first, last))
+            )
+            there = around = _about(document.uri, (first, 0), (last + 1, 0))
         else:
-            here = {"line": params.range.start.line, "character": params.range.start.character}
-            about["range"] = {"start": here, "end": here}
+            there = around = _about(document.uri, (here.line, here.character), (here.line, here.character))
+            first, last = edits.block(text, here.line, here.line)
+            if last > first:
+                around = _about(document.uri, (first, 0), (last + 1, 0))
         of = "these lines" if marked else "this file"
-        for mode, title in (
-            ("explain", f"explain {of if marked else 'what is here'}"),
-            ("review", f"review {of}"),
-            ("test", f"write tests for {of}"),
-        ):
-            yield self._command(f"{SOURCE}.{mode}", title, mode, about)
-        yield self._command(f"{SOURCE}.ask", f"ask about {of}", "ask", about)
+        what = "these lines" if marked else "what is here"
+        yield self._command(f"{SOURCE}.explain", f"explain {what}", "explain", around)
+        yield self._command(f"{SOURCE}.test", f"write tests for {what}", "test", around)
+        yield self._command(f"{SOURCE}.review", f"review {of}", "review", there)
+        yield self._command(f"{SOURCE}.ask", f"ask about {of}", "ask", there)
 
     def _quick_fix(self, document: Open, text: Text, problem: types.Diagnostic) -> types.CodeAction:
         first, last = _lines(problem.range)
@@ -144,6 +142,12 @@ class Actions:
 
 def _rewrite(document: Open, mode: Mode, lines: tuple[int, int]) -> Rewrite:
     return Rewrite(uri=document.uri, version=document.version, first=lines[0], last=lines[1], mode=mode)
+
+
+def _about(uri: str, *edges: tuple[int, int]) -> dict[str, Any]:
+    """The argument of a command about what is between two places."""
+    start, end = ({"line": line, "character": character} for line, character in edges)
+    return {"uri": uri, "range": {"start": start, "end": end}}
 
 
 def _run(title: str, name: str, argument: dict[str, Any]) -> types.Command:

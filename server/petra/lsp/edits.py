@@ -30,9 +30,9 @@ def block(text: Text, first: int, last: int) -> tuple[int, int]:
     first = min(max(first, 0), text.lines - 1)
     last = min(max(last, first), text.lines - 1)
     start, end = first, last
-    while start > 0 and not _at_margin(text.line(start)):
+    while start > 0 and first - start < BLOCK and not _at_margin(text.line(start)):
         start -= 1
-    while end + 1 < text.lines and not _at_margin(text.line(end + 1)):
+    while end + 1 < text.lines and end - last < BLOCK and not _at_margin(text.line(end + 1)):
         end += 1
     while end > last and not text.line(end).strip():
         end -= 1
