@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -121,6 +122,17 @@ async def test_without_resolve_a_command_makes_the_edit() -> None:
         await editor.run(action["command"]["command"], *action["command"]["arguments"])
         await editor.until(lambda: "append" in editor.text(URI))
         assert editor.edits[0]["documentChanges"][0]["textDocument"]["version"] == 1
+
+
+async def test_an_edit_that_is_being_written_is_cancelled() -> None:
+    async with editing(without("textDocument", "codeAction", "resolveSupport")) as (editor, model):
+        model.follow = partial(Parrot.follow, model)  # type: ignore[method-assign]
+        wanted = {"uri": URI, "version": 1, "first": 3, "last": 5, "question": "wait"}
+        await editor.run("petra.fix", wanted)
+        await editor.until(lambda: "report" in editor.progress())
+        assert await editor.run("petra.cancel") == {"cancelled": 1}
+        await editor.until(lambda: editor.progress()[-1] == "end")
+        assert model.cancelled == ["answer-0"] and not editor.edits
 
 
 async def test_an_editor_that_knows_no_code_actions_gets_commands() -> None:

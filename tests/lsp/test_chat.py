@@ -38,16 +38,17 @@ async def test_an_answer_is_streamed_into_a_file_that_the_editor_opens(at: Desk)
         assert editor.progress()[0] == "begin"
 
 
-async def test_only_its_own_file_is_ever_edited(at: Desk) -> None:
+@pytest.mark.parametrize("mode", ["explain", "review", "test", "fix", "document"])
+async def test_only_its_own_file_is_ever_edited(at: Desk, mode: str) -> None:
     async with at.caller(capabilities=EVERYTHING, kind=Editor) as editor:
         editor.open(at.uri("queue.py"), NOTES["queue.py"], "python")
-        uri = (await editor.run("petra.explain", {"uri": at.uri("queue.py")}))["uri"]
+        uri = (await editor.run(f"petra.{mode}", {"uri": at.uri("queue.py")}))["uri"]
         await editor.until(lambda: "<!-- conversation" in editor.text(uri))
         touched = {
             change["textDocument"]["uri"] for edit in editor.edits for change in edit["documentChanges"]
         }
         assert touched == {uri}
-        assert "# Explain queue.py" in editor.text(uri)
+        assert f"# {mode.capitalize()} queue.py" in editor.text(uri)
 
 
 async def test_a_question_below_is_answered_below_in_the_same_conversation(at: Desk) -> None:

@@ -99,6 +99,8 @@ async def test_a_search_is_a_file_with_links(at: Desk) -> None:
     async with at.caller(capabilities=EVERYTHING, kind=Editor) as editor:
         uri = (await editor.run("petra.search", "ticket", "lock"))["uri"]
         assert editor.text(uri).startswith("# Search: ticket lock\n")
+        error = await editor.error("workspace/executeCommand", command="petra.search", arguments=[])
+        assert error["data"]["what"] == "There is nothing to search for" and editor.shown()
         assert f"1. [locks.md:1-3]({at.uri('locks.md')}#L1-L3) Locks\n" in editor.text(uri)
 
 

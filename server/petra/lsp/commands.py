@@ -6,6 +6,7 @@ cancelled. Arguments are one object, or words.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,7 @@ class Commands:
         self._library = library
         self._places = places
         self._offered = offered
+        self._edits: dict[asyncio.Task[None], str] = {}
 
     def methods(self) -> Sequence[Command]:
         """What this feature answers."""
@@ -114,10 +116,12 @@ class Commands:
 
     async def search(self, arguments: list[Any]) -> Any:
         """The passages that fit `question`, in a file."""
-        wish = _wish(arguments)
+        return await self._shown(self._found(_wish(arguments).question))
+
+    async def _found(self, query: str) -> dict[str, Any]:
         around = await within(self._session, self._library, None)
         found = await self._library.search(
-            self._session.identity, wish.question, k=FOUND, names=around.collections, path=None
+            self._session.identity, query, k=FOUND, names=around.collections, path=None
         )
         blocks = []
         for n, item in enumerate(found, start=1):
@@ -125,8 +129,7 @@ class Commands:
             line = citations.link(source, await self._places.location(source))
             first = next((line.strip() for line in item.text.splitlines() if line.strip()), "")
             blocks.append(f"{line.removesuffix(' (retrieved)')}\n   `{first[:100].replace('`', ' ')}`")
-        text = "\n".join(blocks) or "Nothing was found."
-        return await self._shown(self._chats.page(f"Search: {wish.question}", text))
+        return await self._chats.page(f"Search: {query}", "\n".join(blocks) or "Nothing was found.")
 
     async def switch_model(self, arguments: list[Any]) -> Any:
         """Let another model answer in this editor: the one that is named, or that the person picks."""
@@ -142,8 +145,12 @@ class Commands:
         return {"model": name}
 
     async def cancel(self, arguments: list[Any]) -> Any:
-        """Stop the answers that are written into files of this editor, or the one in the file `uri`."""
-        return {"cancelled": self._chats.cancel(_wish(arguments).uri)}
+        """Stop the answers and edits that are being written for this editor, or those for `uri` only."""
+        uri = _wish(arguments).uri
+        edits = [task for task, of in self._edits.items() if uri in (None, of)]
+        for task in edits:
+            task.cancel()
+        return {"cancelled": self._chats.cancel(uri) + len(edits)}
 
     async def _apply(self, wish: Wish, mode: Mode) -> Any:
         workspace = self._session.client.workspace
@@ -158,7 +165,9 @@ class Commands:
             mode=mode,
             question=wish.question,
         )
-        self._session.background(self._applied(wanted))
+        task = self._session.background(self._applied(wanted))
+        self._edits[task] = wanted.uri
+        task.add_done_callback(lambda ended: self._edits.pop(ended, None))
         return None
 
     async def _applied(self, wanted: Rewrite) -> None:
