@@ -85,7 +85,7 @@ class Completion:
             label=first[:LABEL] + more,
             kind=types.CompletionItemKind.Text,
             detail="Petra",
-            documentation=types.MarkupContent(types.MarkupKind.PlainText, word + text),
+            documentation=word + text,
             sort_text="\uffff",
             filter_text=first,
             insert_text_format=types.InsertTextFormat.PlainText,
