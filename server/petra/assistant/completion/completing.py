@@ -161,8 +161,9 @@ class Typist:
             return ""
         self._elsewhere.look(self._caller, cursor, neighbours)
         worked = time.perf_counter() - began
-        # The wait for the next keystroke; what was done until here is part of it.
-        await asyncio.sleep(max(0.0, pause - worked))
+        if pause > worked:
+            # The wait for the next keystroke; what was done until here is part of it.
+            await asyncio.sleep(pause - worked)
         endpoint, able = model
         characters = room(able.context, able.prefill_tokens_per_s, TOKENS[wants])
         prompt = build(cursor, self._elsewhere.found(cursor), characters)
