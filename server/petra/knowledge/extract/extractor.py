@@ -91,8 +91,8 @@ class Extractor:
 
     @property
     def arguments(self) -> list[str]:
-        """What a child is started with."""
-        return [*self._arguments, *self._tokenizer]
+        """What a child is started with that has no tokens to count."""
+        return list(self._arguments)
 
     async def extract(self, path: Path, name: str) -> Extracted:
         """The chunks of a file that a person has chosen. `name` is shown in errors and tells kinds of text
@@ -198,7 +198,7 @@ class Extractor:
         return answer
 
     async def _start(self, *, idle: bool) -> Child:
-        arguments = [*self.arguments, *(["--idle"] if idle else [])]
+        arguments = [*self._arguments, *self._tokenizer, *(["--idle"] if idle else [])]
         starting = asyncio.ensure_future(self._run(Child, arguments, self._timeout))
         try:
             return await asyncio.shield(starting)
