@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from pygls.uris import to_fs_path
 
+from petra.lsp import sheet
 from tests.lsp.desk import NOTES, Desk, desk
 from tests.lsp.zero import EVERYTHING, Editor, without
 
@@ -169,3 +170,14 @@ async def test_the_file_may_be_open_in_another_client_of_the_same_person(at: Des
         second.open(uri, Path(to_fs_path(uri) or "").read_text())
         await second.until(lambda: "<!-- conversation" in second.text(uri))
         assert second.edits and not first.edits
+
+
+async def test_old_answer_files_go(at: Desk) -> None:
+    async with at.caller(capabilities=EVERYTHING, kind=Editor) as editor:
+        folder = Path(to_fs_path((await editor.run("petra.ask"))["uri"]) or "").parent
+        for number in range(sheet.KEPT + 5):
+            (folder / f"2001-01-01-{number:06}-old-0000.md").write_text("old")
+        uri = (await editor.run("petra.ask"))["uri"]
+        left = sorted(folder.glob("*.md"))
+        assert len(left) == sheet.KEPT and (folder / "2001-01-01-000000-old-0000.md") not in left
+        assert Path(to_fs_path(uri) or "") in left and folder.stat().st_mode & 0o077 == 0
