@@ -1,4 +1,4 @@
-"""Emacs with eglot, which asks before it edits unless told otherwise, and opens no documents for a server."""
+"""Emacs with eglot 1.9, which opens no document for a server: the answer is read from the disk as it grows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ from pathlib import Path
 
 from tests.editors.emacs import emacs
 from tests.editors.house import Home
+from tests.editors.terminal import wait_until
 
 
-def test_ask_and_read(notes: Path, new_home: Callable[[str], Home]) -> None:
+def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Home]) -> None:
     home = new_home("me")
     with emacs(home, notes / "queue.py") as editor:
         editor.command("petra-ask", "What is the ticket lock of the Marlin kernel called?")
-        (reply,) = home.wire.until_replied("petra", "workspace/executeCommand")
-        assert reply["uri"].startswith("file:")
-        assert home.wire.sessions == 1
+        assert "Humboldt" in editor.terminal.until("<!-- conversation ")
+        editor.command("eglot")
+        home.wire.until("editor", "textDocument/didOpen", 2)
+
+        editor.terminal.keys("M-<", "C-s")
+        editor.terminal.type("locks.md:")
+        editor.terminal.keys("Enter", "M-.")
+        editor.terminal.until("The Marlin kernel guards its run queue")
+
+        editor.terminal.keys("M-,", "M->")
+        editor.terminal.type("How many direct blocks does a file in Marlin have?")
+        editor.command("eglot-code-actions")
+        editor.terminal.until("answer this question")
+        editor.terminal.keys("Enter")
+        editor.terminal.until("## Answer 2")
+        wait_until(lambda: editor.terminal.screen().count("<!-- conversation ") == 2, editor.terminal.screen)
+        assert home.wire.petra("workspace/applyEdit")

@@ -12,7 +12,9 @@ from tests.editors.house import Home
 def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Home]) -> None:
     home = new_home("me")
     with helix(home, notes / "queue.py") as editor:
-        editor.command('lsp-workspace-command petra.ask "What is the ticket lock of the Marlin kernel called?"')
+        editor.command(
+            'lsp-workspace-command petra.ask "What is the ticket lock of the Marlin kernel called?"'
+        )
         home.wire.until("petra", "window/showDocument")
         assert "Humboldt" in editor.terminal.until("<!-- conversation ")
         assert len(home.wire.petra("workspace/applyEdit")) >= 2

@@ -103,13 +103,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("profile") / "notes"
+    write(folder)
+    return folder
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=NAMES)
-async def editor(
-    request: pytest.FixtureRequest, server: Served, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Editor]:
+async def editor(request: pytest.FixtureRequest, server: Served, notes: Path) -> AsyncIterator[Editor]:
     client: Any = make_test_lsp_client()
-    opened = Editor(client, profile(request.param), tmp_path_factory.mktemp("profile") / "notes")
-    await asyncio.to_thread(write, opened.folder)
+    opened = Editor(client, profile(request.param), notes)
     client.feature(types.WORKSPACE_APPLY_EDIT)(lambda params: opened.apply(params))
     command = petra("lsp", "--data-dir", str(server.data_dir))
     await client.start_io(*command, env=environment())
@@ -118,7 +122,8 @@ async def editor(
         await client.initialize_session(
             types.InitializeParams(capabilities=opened.capabilities, workspace_folders=folders)
         )
-        await opened.call("petra/index", {})
+        client.progress_reports["reading"] = []
+        await opened.call("petra/index", {"workDoneToken": "reading"})
         opened.open(opened.uri("queue.py"), NOTES["queue.py"], "python")
         yield opened
         await client.shutdown_session()
@@ -140,7 +145,7 @@ async def test_an_answer_in_a_file_and_its_citations(editor: Editor) -> None:
         assert path.name in editor.client.messages[-1].message
     editor.open(uri, await asyncio.to_thread(path.read_text), "markdown")
     text = await editor.until(uri, "<!-- conversation ")
-    line = next(n for n, line in enumerate(text.splitlines()) if line.startswith("1. ["))
+    (line,) = [n for n, line in enumerate(text.splitlines()) if line.startswith("1. [")] or [text]
 
     document = types.TextDocumentIdentifier(uri)
     links = await editor.call(types.TEXT_DOCUMENT_DOCUMENT_LINK, types.DocumentLinkParams(document))

@@ -117,7 +117,11 @@ class Sheet:
         params = types.ApplyWorkspaceEditParams(_whole(session, document.uri, edit, version), label="Petra")
         try:
             result = await session.request(types.WORKSPACE_APPLY_EDIT, params)
-        except (JsonRpcException, TimeoutError) as error:
+        except JsonRpcException:
+            # eglot's word for an edit that came for an older version: what it has now is on its way.
+            await self._echo(version)
+            return
+        except TimeoutError as error:
             log.info("lsp_editor_did_not_answer", method="applyEdit", error=type(error).__name__)
             self._edits = False
             return
