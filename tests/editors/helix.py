@@ -1,4 +1,4 @@
-"""Helix in a terminal, with the configuration of docs/editors.md; it has no door but its keys and its screen."""
+"""Helix in a terminal, with the configuration of docs/editors.md. It has no other door than keys and screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ class Helix:
 
     def command(self, line: str) -> None:
         """Type a command of the command line."""
-        self.terminal.keys("Escape")
         self.terminal.type(f":{line}")
         self.terminal.keys("Enter")
 
@@ -34,4 +33,5 @@ def helix(home: Home, path: Path) -> Iterator[Helix]:
     (place / "languages.toml").write_text(snippet("Helix", "toml"))
     with terminal(path.parent, home.environment(), program("hx", NEWER), str(path)) as opened:
         home.wire.until("editor", "textDocument/didOpen")
+        opened.until("NOR")
         yield Helix(home, opened)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-SECONDS = 15.0
+SECONDS = 60.0
 """How long a test waits for what has to come. It comes in seconds; other tests may keep the machine busy."""
 
 

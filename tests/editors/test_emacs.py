@@ -1,4 +1,4 @@
-"""Emacs with eglot 1.9, which opens no document for a server: the answer is read from the disk as it grows."""
+"""Emacs with eglot 1.9, which opens no document for a server: an answer is read from the disk as it grows."""
 
 from __future__ import annotations
 

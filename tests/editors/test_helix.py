@@ -29,6 +29,7 @@ def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Ho
         editor.command("buffer-previous")
         editor.terminal.type("geoHow many direct blocks does a file in Marlin have?")
         editor.terminal.keys("Escape")
+        editor.terminal.until("NOR")
         editor.terminal.type(" a")
         editor.terminal.until("answer this question")
         editor.terminal.keys("Enter")
