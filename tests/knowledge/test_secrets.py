@@ -45,6 +45,12 @@ def test_a_token_is_told_by_its_form(what: str) -> None:
     assert secret_in(f"# Notes\n\nFirst, some words.\n{SECRETS[what]}\nAnd more words.\n") == what
 
 
+PUTTY = (
+    "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nPublic-Lines: 1\nAAAA\n"
+    f"Private-Lines: 1\n{drawn(44)}\n"
+)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -53,8 +59,10 @@ def test_a_token_is_told_by_its_form(what: str) -> None:
         '{"private_key": ' + repr(PRIVATE_KEY).replace("'", '"') + "}",
         PRIVATE_KEY.replace("\n", "\r\n    "),
         PRIVATE_KEY.replace("RSA PRIVATE KEY-----\n", "RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n", 1),
+        PRIVATE_KEY.replace("RSA PRIVATE KEY-----\n", "RSA PRIVATE KEY----- Proc-Type: 4,ENCRYPTED ", 1),
+        PUTTY,
     ],
-    ids=["pem", "openssh", "json", "indented", "encrypted"],
+    ids=["pem", "openssh", "json", "indented", "encrypted", "in one line", "putty"],
 )
 def test_a_private_key_in_ordinary_text(text: str) -> None:
     assert secret_in(f"My server:\n\n{text}\nRemember to renew it.") == "a private key"
@@ -85,6 +93,19 @@ HARMLESS = {
 @pytest.mark.parametrize("what", HARMLESS)
 def test_what_only_looks_like_a_secret(what: str) -> None:
     assert secret_in(HARMLESS[what]) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-----BEGIN PRIVATE KEY-----\n" + "Abc: " * 100_000 + "!",
+        "Abc: -----BEGIN PRIVATE KEY-----\n" * 50_000,
+        "PuTTY-User-Key-File-2: \n" * 100_000,
+    ],
+    ids=["headers", "beginnings", "putty"],
+)
+def test_no_text_keeps_the_search_busy(text: str) -> None:
+    assert secret_in(text) is None
 
 
 def test_documentation_may_show_values_of_no_known_form() -> None:

@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 _NAME = re.compile(
@@ -66,10 +67,16 @@ _TOKENS = (
         "a signed token (JWT)", "eyJ", r"eyJ[0-9A-Za-z_-]{17,}\.eyJ[0-9A-Za-z_-]{17,}\.[0-9A-Za-z_-]{20,}"
     ),
 )
-_PRIVATE_KEY = re.compile(
-    r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:\\[nr]|[\s\"'`+,;#>|]|[A-Z][\w-]{2,30}: [^\n\\]{0,200}){1,200}?[0-9A-Za-z+/]{40}"
+_PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+# Atomic: each piece can be read in one way only, so no text makes this take long.
+_KEY_FOLLOWS = re.compile(
+    r"(?:(?>\\[nr]|[\s\"'`+,;#>|]|[A-Z][\w-]{2,30}: [^\n\\]{0,200}?(?=[\n\\]|[0-9A-Za-z+/]{40}))){1,200}?"
+    r"[0-9A-Za-z+/]{40}"
 )
+KEY_WITHIN = 2000
+"""Characters after the beginning of a private key within which its base64 starts."""
+MOST_BEGINNINGS = 1000
+"""A text with more of them, and no key, is made to keep somebody busy."""
 _WORDS = (
     "secret",
     "token",
@@ -90,9 +97,8 @@ _OF_NO_VALUE = re.compile(
 )
 """Before `token`: what a service hands out to be handed back."""
 _ADDRESS = re.compile(r"://[^\s:/@'\"<>]{1,60}:(?P<key>[^\s:/@'\"<>{}$%]{12,100})@[\w.-]+")
-_PUTTY = re.compile(
-    r"PuTTY-User-Key-File-\d: [^\n]*\n(?:[^\n]*\n){1,9000}?Private-Lines: \d+\r?\n[0-9A-Za-z+/]{40}"
-)
+_PUTTY = "PuTTY-User-Key-File-"
+_PUTTY_KEY = re.compile(r"^Private-Lines: \d{1,5}\r?\n[0-9A-Za-z+/]{40}", re.MULTILINE)
 _PROSE = frozenset(("md", "markdown", "rst", "adoc", "org", "tex", "html", "htm", "xhtml"))
 # What people write where a secret would stand.
 _STAND_IN = re.compile(
@@ -122,9 +128,7 @@ def secret_in(text: str | bytes, name: str = "") -> str | None:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="replace")
-    if "PRIVATE KEY" in text and _PRIVATE_KEY.search(text):
-        return "a private key"
-    if "PuTTY-User-Key-File-" in text and _PUTTY.search(text):
+    if _holds_key(text):
         return "a private key"
     for token in _TOKENS:
         for beginning in token.beginnings:
@@ -136,6 +140,16 @@ def secret_in(text: str | bytes, name: str = "") -> str | None:
     if "://" in text and any(_is_drawn(found["key"]) for found in _ADDRESS.finditer(text)):
         return "a password in an address"
     return "a password or token" if _assigned(text) else None
+
+
+def _holds_key(text: str) -> bool:
+    """Whether a private key begins somewhere and its base64 follows."""
+    if "PRIVATE KEY" in text:
+        for begin in islice(_PRIVATE_KEY.finditer(text), MOST_BEGINNINGS):
+            if _KEY_FOLLOWS.match(text, begin.end(), begin.end() + KEY_WITHIN):
+                return True
+    at = text.find(_PUTTY)
+    return at >= 0 and _PUTTY_KEY.search(text, at) is not None
 
 
 def _assigned(text: str) -> bool:
