@@ -47,6 +47,14 @@ def test_whatever_is_written_an_answer_stays_in_its_place(question: str, answer:
     assert answer_file.asked(text).question == "" and answer_file.asked(text).conversation_id == "c1"
 
 
+def test_an_editor_may_end_lines_with_cr_lf() -> None:
+    text = answer_file.new("What?", "What?").replace("\n", "\r\n")
+    start, end, new = answer_file.appended(text, 1, "Because.\n")
+    text = (text[:start] + new + text[end:]).replace("\r\n", "\n").replace("\n", "\r\n")
+    place = answer_file.section(text, 1)
+    assert place and text[slice(*place)] == "Because.\r\n\r\n"
+
+
 def test_a_body_says_how_far_the_answer_is() -> None:
     assert answer_file.body(items(Status("retrieving", message="Searching")), {}) == "*Searching…*\n"
     failed = answer_file.body(

@@ -23,8 +23,8 @@ from petra.lsp.citations import link
 from petra.messages import ErrorPart, SourcePart, Status, StreamItem, Text
 
 ASK = "## Ask"
-_ASK = re.compile(r"^## Ask[ \t]*$", re.M)
-_ANSWER = re.compile(r"^## Answer (\d+)[ \t]*$", re.M)
+_ASK = re.compile(r"^## Ask[ \t\r]*$", re.M)
+_ANSWER = re.compile(r"^## Answer (\d+)[ \t\r]*$", re.M)
 _OURS = re.compile(r"^(?=## (?:Ask|Answer)\b|<!-- conversation )", re.M)
 _CONVERSATION = re.compile(r"^<!-- conversation (\S{1,64}) -->[ \t]*$", re.M)
 TITLE_LENGTH = 70
