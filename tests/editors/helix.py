@@ -1,4 +1,4 @@
-"""Helix in a terminal, with the configuration of docs/editors.md. It has no other door than keys and screen."""
+"""Helix in a terminal, with the configuration of docs/editors.md. Keys and screen are its only doors."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What Petra suggests at the cursor is accepted in Neovim: inline in 0.12, from the list in 0.11. The model is
-the tiny one that repeats the end of its prompt: what it says is known, and of quality there is none."""
+"""What Petra suggests at the cursor is accepted in Neovim: inline in 0.12, from the list in 0.11. The model
+is the tiny one that repeats the end of its prompt: what it says is known, and of quality there is none."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tests.editors.emacs import emacs
 from tests.editors.house import Home
-from tests.editors.terminal import wait_until
 
 
 def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Home]) -> None:
@@ -29,5 +28,4 @@ def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Ho
         editor.terminal.until("answer this question")
         editor.terminal.keys("Enter")
         editor.terminal.until("## Answer 2")
-        wait_until(lambda: editor.terminal.screen().count("<!-- conversation ") == 2, editor.terminal.screen)
-        assert home.wire.petra("workspace/applyEdit")
+        home.wire.until("petra", "workspace/applyEdit", 2)
