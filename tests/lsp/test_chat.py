@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -116,6 +117,21 @@ async def test_a_cancel_stops_the_answer_and_the_file_says_so(at: Desk) -> None:
         token = editor.notes("$/progress")[-1]["token"]
         editor.notify("window/workDoneProgress/cancel", {"token": token})
         await editor.until(lambda: "*Stopped.*" in editor.text(uri))
+
+
+async def test_a_question_that_is_sent_twice_is_answered_once(at: Desk) -> None:
+    async with at.caller(capabilities=EVERYTHING, kind=Editor) as editor:
+        uri = (await editor.run("petra.ask"))["uri"]
+        editor.type(uri, QUESTION)
+        other = uri.replace("answers/", "%61nswers/")  # as another editor would write it
+        params = [{"command": "petra.ask", "arguments": [{"uri": name}]} for name in (uri, other)]
+        replies = await asyncio.gather(*(editor.raw("workspace/executeCommand", item) for item in params))
+        assert [reply["error"]["data"]["what"] for reply in replies if "error" in reply] == [
+            "This file is still being answered"
+        ]
+        assert await editor.run("petra.cancel", {"uri": other}) == {"cancelled": 1}
+        await editor.until(lambda: "*Stopped.*" in editor.text(uri))
+        assert editor.text(uri).count("## Answer") == 1
 
 
 async def test_what_a_person_types_meanwhile_stays(at: Desk) -> None:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from pygls.uris import from_fs_path, to_fs_path
 
 from petra import telemetry
 from petra.assistant.modes import TASKS
@@ -42,6 +43,7 @@ class Chats:
         self._progress = running
         self._explanations = explanations
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._beginning: set[str] = set()
 
     async def start(self, params: AskParams) -> dict[str, Any]:
         """Answer a question in a new file; the reply comes when the answer has begun."""
@@ -72,9 +74,16 @@ class Chats:
 
     async def go_on(self, uri: str) -> dict[str, Any]:
         """Answer the question that stands at the end of an answer file."""
-        if uri in self._tasks:
-            raise BadRequest("This file is still being answered", remedy="Wait, or cancel that")
         sheet = Sheet(self._session, self._session.path(uri))
+        if sheet.uri in self._tasks or sheet.uri in self._beginning:
+            raise BadRequest("This file is still being answered", remedy="Wait, or cancel that")
+        self._beginning.add(sheet.uri)
+        try:
+            return await self._go_on(sheet)
+        finally:
+            self._beginning.discard(sheet.uri)
+
+    async def _go_on(self, sheet: Sheet) -> dict[str, Any]:
         text = await sheet.text()
         asked = answer_file.asked(text)
         if not asked.question:
@@ -89,7 +98,8 @@ class Chats:
 
     def cancel(self, uri: str | None) -> int:
         """Stop the answer in a file, or all; return how many that were."""
-        tasks = [task for name, task in self._tasks.items() if uri in (None, name)]
+        wanted = None if uri is None else _as_we_write_it(uri)
+        tasks = [task for name, task in self._tasks.items() if wanted in (None, name)]
         for task in tasks:
             task.cancel()
         return len(tasks)
@@ -174,6 +184,12 @@ class Chats:
                     params, text_document=Document(uri=found.uri), range=None if whole else range
                 )
         return params
+
+
+def _as_we_write_it(uri: str) -> str:
+    """Editors do not all write a URI as we do."""
+    path = to_fs_path(uri) if uri.startswith("file:") else None
+    return (from_fs_path(path) if path else None) or uri
 
 
 WAITING = "*Waiting…*\n"
