@@ -113,6 +113,8 @@ async def test_words_are_found_while_the_embedder_is_away_and_meaning_when_it_is
     assert (ended.unit, ended.done, ended.total) == ("bytes", ended.total, ended.done) and ended.done > 60
     assert not await room.indexes.missing(collection_id)
     assert bulk.embedded == 3
+    (best, *_) = await room.searcher.search("topic1", [collection_id], 3)
+    assert best.path == "newer.md" and best.dense is not None, "not what was remembered from before"
 
 
 async def test_what_is_open_comes_first_and_then_what_was_changed_last(

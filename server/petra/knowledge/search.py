@@ -37,7 +37,7 @@ RESULTS_KEPT = 128
 
 @dataclass(frozen=True)
 class _Asked:
-    """One search; the same one of the same revisions has the same result."""
+    """One search; the same one of the same revisions has the same result, once all is embedded."""
 
     query: str
     k: int
@@ -98,9 +98,10 @@ class Searcher:
             return list(known)
         within = None if path is None else await self._within(collection_ids, path)
         there = [id for id, _ in revisions]
+        lasts = vector is not None and indexes.complete(dict(revisions))
         found = await indexes.search(query, vector, there, max(DEPTH, k), within, dict(revisions))
         passages = await self._ranked(ranking.understand(query), found, collection_ids, k, within)
-        if vector is not None:
+        if lasts:
             results[asked] = list(passages)
             while len(results) > RESULTS_KEPT:
                 results.popitem(last=False)

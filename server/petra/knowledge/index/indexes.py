@@ -108,6 +108,12 @@ class Indexes:
         index = await self._fresh(collection_id)
         return index.missing if index else {}
 
+    def complete(self, revisions: Mapping[str, int]) -> bool:
+        """Whether these collections are at their revisions, every chunk with its vector: until then a search
+        may find more the next time, though no row changes."""
+        found = [(self._open.get(id), revision) for id, revision in revisions.items()]
+        return all(index and index.watermark == at and not index.missing for index, at in found)
+
     async def close(self) -> None:
         """Write what is worth it and give up the working copies."""
         self._closing = True
