@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from petra.knowledge.gitignore import rules
 from petra.knowledge.walk import walk
 
 NAMES = ("a", "b", "c.py", "b.log", "dd", "x y", "[z]", "ü.txt")
@@ -71,3 +72,9 @@ def test_the_walk_keeps_what_git_keeps(
     (repository / "a" / ".gitignore").write_text("\n".join(deeper) + "\n")
     (repository / ".git" / "info" / "exclude").write_text("\n".join(exclude) + "\n")
     assert [file.path for file in walk(repository).files] == kept_by_git(repository)
+
+
+def test_many_stars_take_no_time() -> None:
+    line, path = "*a" * 12 + "*b", "a" * 200
+    assert rules(line).decide(path, path) is None
+    assert rules(line).decide(path + "b", path + "b") is True

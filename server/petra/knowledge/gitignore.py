@@ -21,6 +21,7 @@ LONGEST = 256 * 1024
 _BELOW = "(?P<ps_d>/)"
 _SELF_OR_BELOW = "(?:(?P<ps_d>/)|$)"
 _ANYWHERE = "^(?:.+/)?"
+_STAR = "[^/]*"
 _ALL_FOLDERS = r".+/\Z"
 _SPECIAL = {".": ".", _BELOW: _ALL_FOLDERS, "/": _ALL_FOLDERS}
 
@@ -96,7 +97,16 @@ def _is_name(expression: str) -> bool:
 
 
 def _any(expressions: Sequence[str]) -> re.Pattern[str] | None:
-    return re.compile("|".join(f"(?:{item})" for item in expressions), re.DOTALL) if expressions else None
+    quick = (f"(?:{_quick(item)})" for item in expressions)
+    return re.compile("|".join(quick), re.DOTALL) if expressions else None
+
+
+def _quick(expression: str) -> str:
+    """The same, without trying all ways to share a name out among many `*`: what stands between two of them
+    is looked for once, from the left. The line `*a*a*a*a*b` may lie in anybody's repository."""
+    first, *pieces = expression.split(_STAR)
+    between = [f"(?>{_STAR}?{piece})" if "(" not in piece else _STAR + piece for piece in pieces[:-1]]
+    return "".join([first, *between, *(_STAR + piece for piece in pieces[-1:])])
 
 
 def _exactly(expression: str, folders_below: bool) -> str:
