@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -52,15 +53,19 @@ async def collect(
     removed_marks = await _marks(db, indexes, active)
     removed_vectors, vector_bytes = 0, 0
     for model in await _unused_models(db, {version.model_id for version in kept}):
-        count, size = await _vectors(db, model)
-        removed_vectors, vector_bytes = removed_vectors + count, vector_bytes + size
+        count, of_model = await _vectors(db, model)
+        removed_vectors, vector_bytes = removed_vectors + count, vector_bytes + of_model
+    # Looked for before the collections are: what has come since is no garbage.
+    found = await asyncio.to_thread(_folders, folder, {version.folder for version in kept})
     async with db.read() as conn:
         there = {item.id for item in await collections.everybodys(conn)}
-    folders, folder_bytes = await asyncio.to_thread(_folders, folder, {v.folder for v in kept}, there)
+    unwanted = [path for path in found if path.parent == folder or path.name not in there]
+    folder_bytes = await asyncio.to_thread(_removed, unwanted)
     swept, blob_bytes = 0, 0
     if blobs:
         swept, blob_bytes = await blobs.sweep_idle(ARRIVING_SECONDS, lambda: _uploads(db))
-    freed = Freed(removed_marks, removed_vectors, folders, swept, vector_bytes + folder_bytes + blob_bytes)
+    size = vector_bytes + folder_bytes + blob_bytes
+    freed = Freed(removed_marks, removed_vectors, len(unwanted), swept, size)
     log.info("garbage_collected", **freed.as_values())
     return freed
 
@@ -112,19 +117,24 @@ def _watermark(folder: Path, default: int) -> int:
     return max(revisions, default=default)
 
 
-def _folders(root: Path, versions: set[str], there: set[str]) -> tuple[int, int]:
-    """Remove indexes that no version uses or whose collection is gone. Blocking."""
+def _folders(root: Path, versions: set[str]) -> list[Path]:
+    """Indexes that no version uses, and those of collections in the ones that are used. Blocking."""
     if not root.is_dir():
-        return 0, 0
-    unwanted = [path for path in root.iterdir() if _OURS.fullmatch(path.name) and path.name not in versions]
+        return []
+    found = [path for path in root.iterdir() if _OURS.fullmatch(path.name) and path.name not in versions]
     for version in versions:
         inside = (root / version).iterdir() if (root / version).is_dir() else ()
-        unwanted += [path for path in inside if _OURS.fullmatch(path.name) and path.name not in there]
+        found += [path for path in inside if _OURS.fullmatch(path.name)]
+    return found
+
+
+def _removed(folders: Sequence[Path]) -> int:
+    """Remove folders, and say how many bytes were in them. Blocking."""
     size = 0
-    for path in unwanted:
+    for path in folders:
         size += size_of(path)
         shutil.rmtree(path, ignore_errors=True)
-    return len(unwanted), size
+    return size
 
 
 def size_of(folder: Path) -> int:
