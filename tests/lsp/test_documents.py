@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from petra.lsp import documents
+from petra.lsp import documents, notebooks
 from tests.lsp.sink import URI, edit, initialized, open_document, receive, span, text_of
 
 NOTEBOOK = "file:///work/n.ipynb"
@@ -142,6 +142,20 @@ def test_cells_are_edited_moved_and_removed() -> None:
     )
     assert session.documents.overlay() == []
     assert list(session.documents) == []
+
+
+def test_a_notebook_that_grows_too_large_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebooks, "OPEN_LIMIT", 5)
+    session, _ = initialized({"notebookDocument": {"synchronization": {}}})
+    open_notebook(session)
+    cells = [{"kind": 2, "document": f"cell:{number}"} for number in range(2)]
+    change = {"cells": {"structure": {"array": {"start": 0, "deleteCount": 0, "cells": cells}}}}
+    changed = {"notebookDocument": {"uri": NOTEBOOK, "version": 2}, "change": change}
+    receive(session, "notebookDocument/didChange", changed)
+    assert session.documents.overlay() == [] and list(session.documents) == []
+    monkeypatch.setattr(notebooks, "OPEN_LIMIT", 3)
+    open_notebook(session)
+    assert session.documents.overlay() == []
 
 
 def test_several_folders_come_and_go() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from petra.lsp.documents import Overlay
+from petra.lsp.documents import OPEN_LIMIT, Overlay
 from petra.lsp.feature import Method
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ class Notebooks:
 
     def _did_open(self, params: types.DidOpenNotebookDocumentParams) -> None:
         book = params.notebook_document
+        self._open.pop(book.uri, None)
+        if not self._fits(len(book.cells) + 1):
+            return
         self._open[book.uri] = Notebook(book.uri, book.version, list(book.cells))
         for item in params.cell_text_documents:
             self._session.documents.add(item)
@@ -99,12 +102,25 @@ class Notebooks:
     def _restructure(self, book: Notebook, structure: types.NotebookDocumentCellChangeStructure) -> None:
         """Cells put in and taken out, by a place that is moved inside when it lies outside."""
         array = structure.array
+        if not self._fits(len(array.cells or ()) - min(array.delete_count, len(book.cells))):
+            self._forget(book)
+            return
         start = min(array.start, len(book.cells))
         book.cells[start : start + array.delete_count] = array.cells or ()
         for item in structure.did_open or ():
             self._session.documents.add(item)
         for closed in structure.did_close or ():
             self._session.documents.remove(closed.uri)
+
+    def _fits(self, more: int) -> bool:
+        """Whether there is room for so many more cells; a notebook counts as one itself."""
+        return sum(1 + len(book.cells) for book in self._open.values()) + more <= OPEN_LIMIT
+
+    def _forget(self, book: Notebook) -> None:
+        """Close a notebook that has become too large."""
+        self._open.pop(book.uri, None)
+        for cell in book.cells:
+            self._session.documents.remove(cell.document)
 
     def _did_close(self, params: types.DidCloseNotebookDocumentParams) -> None:
         self._open.pop(params.notebook_document.uri, None)
