@@ -137,7 +137,8 @@ class Library:
     ) -> tuple[Document, Job]:
         """Make a document of a text. Raises TooLarge for one over the limit of an upload, NotAllowed for
         one that may hold secrets."""
-        refuse_secrets(name, text)
+        # A large text takes a while to be looked through.
+        await asyncio.to_thread(refuse_secrets, name, text)
         upload_id = new_upload_id()
         filename = shown(re.split(r"[/\\]", name)[-1])
         stored = await self._blobs.put(upload_id, filename, _once(text.encode()), self._upload_limit)
