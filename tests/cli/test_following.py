@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def test_a_change_is_one_line_until_ctrl_c(shell: Shell) -> None:
         (folder / "notes.md").write_text("Dijkstra introduced the zygomorphic semaphore.\n")
         assert "notes.md: can be searched as it is now (" in process.stdout.readline()
         assert "zygomorphic" in shell.run("search", "zygomorphic").stdout
+        (folder / "notes.md").write_text("The key is AKIA" + "Q3EGRT5J7LPMZXWN\n")
+        assert re.search(r"notes\.md: left out: .*may hold secrets: an AWS key", process.stdout.readline())
         (folder / "notes.md").unlink()
         assert "notes.md: removed" in process.stdout.readline()
         process.send_signal(signal.SIGINT)

@@ -26,9 +26,10 @@ class Followed:
         self.times = 0
         self.mirror = Mirror(root, self._publish)
 
-    async def _publish(self, paths: Collection[str]) -> None:
+    async def _publish(self, paths: Collection[str]) -> dict[str, str]:
         self.told += paths
         self.times += 1
+        return {}
 
     async def hears(self, *paths: str) -> None:
         """Wait until all of these have been published, then forget them."""

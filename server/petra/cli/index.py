@@ -15,7 +15,12 @@ from petra.cli.working import progress
 from petra.errors import BadRequest, NotFound
 
 HELP = "make a file or folder searchable"
-_DONE = {"changed": "can be searched as it is now", "removed": "removed", "all": "everything looked at again"}
+_DONE = {
+    "changed": "can be searched as it is now",
+    "removed": "removed",
+    "left out": "left out",
+    "all": "everything looked at again",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,4 +110,5 @@ def _follow(client: Client, collection_id: str, name: str) -> int:
 
 
 def _told(change: dict[str, Any]) -> str:
-    return f"{time.strftime('%H:%M:%S')} {change['path']}: {_DONE[change['what']]} ({change['ms']} ms)"
+    what = _DONE[change["what"]] + (f": {change['reason']}" if change["reason"] else "")
+    return f"{time.strftime('%H:%M:%S')} {change['path']}: {what} ({change['ms']} ms)"

@@ -22,6 +22,16 @@ from petra.storage.database import Database
 class _Seen:
     files: dict[str, Found] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of some paths: `folders` are those that only a job walks, `left_out` the files that are
+    there and cannot be searched, each with the reason."""
+
+    folders: list[str]
+    left_out: dict[str, str]
 
 
 class Changes:
@@ -34,16 +44,16 @@ class Changes:
         self._filler = filler
         self._turns: dict[str, asyncio.Lock] = {}
 
-    async def publish(self, collection_id: str, paths: Some[str]) -> list[str]:
+    async def publish(self, collection_id: str, paths: Some[str]) -> Published:
         """Bring the documents at `paths` (relative to the folder, with `/`) to what is there now: read,
-        removed, or as they were. Returns those of the paths that are folders, which only a job walks."""
+        removed, or as they were."""
         async with self._turns.setdefault(collection_id, asyncio.Lock()):
             looked = time.monotonic_ns()
             async with self._db.read() as conn:
                 collection = await collections.get(conn, collection_id)
                 known = await documents.known_at(conn, collection_id, list(paths))
             if collection is None or collection.root is None:
-                return []
+                return Published([], {})
             root = Path(collection.root)
             seen = await asyncio.to_thread(_seen, root, sorted(paths))
             wanted = [
@@ -57,7 +67,8 @@ class Changes:
             await self._publisher.touch(reading.same)
             await self._publisher.publish(collection, reading.drafts, gone, ahead=looked)
         await self._embed(collection, [draft.path for draft in reading.drafts])
-        return seen.folders
+        failed = {draft.path: draft.content for draft in reading.drafts if isinstance(draft.content, str)}
+        return Published(seen.folders, seen.left_out | dict(reading.left_out) | failed)
 
     async def _embed(self, collection: Collection, paths: Sequence[str]) -> None:
         if paths:
@@ -73,5 +84,7 @@ def _seen(root: Path, paths: Sequence[str]) -> _Seen:
         if (root / path).is_dir():
             seen.folders.append(path)
         else:
-            seen.files |= {file.path: file for file in walk(root, path).files}
+            found = walk(root, path)
+            seen.files |= {file.path: file for file in found.files}
+            seen.left_out |= dict(found.left_out)
     return seen

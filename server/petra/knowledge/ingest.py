@@ -79,12 +79,14 @@ class Ingest:
         """End what runs beside the jobs."""
         await self._filler.close()
 
-    async def changed(self, collection_id: str, paths: Some[str]) -> None:
+    async def changed(self, collection_id: str, paths: Some[str]) -> Mapping[str, str]:
         """Publish what these files of a folder hold now (`paths` relative to it, with `/`), without a job:
         for the few that a person saves. What is missing there is removed; for a folder among them there is
-        a job after all."""
-        if await self._changes.publish(collection_id, paths):
+        a job after all. Returns the files that cannot be searched now, each with the reason."""
+        published = await self._changes.publish(collection_id, paths)
+        if published.folders:
             await self._index_again(collection_id)
+        return published.left_out
 
     async def add_upload(self, owner_id: str, upload: Upload, collection_id: str) -> tuple[Document, Job]:
         """Make a document of a stored upload, and the job that reads it.

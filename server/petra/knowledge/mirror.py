@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,18 +29,22 @@ RETRY_SECONDS = 3.0
 REMEMBERED = 1000
 
 State = Literal["starting", "watched", "looked at", "not there"]
-Publish = Callable[[Collection[str]], Awaitable[None]]
-"""Brings the documents at some paths to what is there now; with `.` among them, all."""
+What = Literal["changed", "removed", "left out", "all"]
+Publish = Callable[[Collection[str]], Awaitable[Mapping[str, str]]]
+"""Brings the documents at some paths to what is there now; with `.` among them, all. Tells which files
+cannot be searched, and why."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What was brought up to date: a path, or all for `.`. `ms` is the time since the file system told."""
+    """What was brought up to date: a path, or all for `.`. `ms` is the time since the file system told,
+    `reason` why a file is left out."""
 
     number: int
     path: str
-    what: Literal["changed", "removed", "all"]
+    what: What
     ms: int
+    reason: str = ""
 
 
 class Mirror:
@@ -147,26 +151,26 @@ class Mirror:
 
     async def _all(self, since: float) -> None:
         await self._publish(["."])
-        self._remember([(".", "all")], since)
+        self._remember([(".", "all", "")], since)
 
     async def _some(self, paths: Sequence[str], since: float) -> None:
-        await self._publish(paths)
-        there = await asyncio.to_thread(lambda: [(self._root / path).is_file() for path in paths])
-        self._remember(
-            [
-                (path, "changed" if is_there else "removed")
-                for path, is_there in zip(paths, there, strict=True)
-            ],
-            since,
-        )
+        left_out = await self._publish(paths)
+        there = await asyncio.to_thread(lambda: {path for path in paths if (self._root / path).is_file()})
+        changes: list[tuple[str, What, str]] = []
+        for path in paths:
+            if path not in there:
+                changes.append((path, "removed", ""))
+            elif reason := left_out.get(path):
+                changes.append((path, "left out", reason))
+            else:
+                changes.append((path, "changed", ""))
+        self._remember(changes, since)
 
-    def _remember(
-        self, changes: Sequence[tuple[str, Literal["changed", "removed", "all"]]], since: float
-    ) -> None:
+    def _remember(self, changes: Sequence[tuple[str, What, str]], since: float) -> None:
         ms = round((time.monotonic() - since) * 1000)
-        for path, what in changes:
+        for path, what, reason in changes:
             self.number += 1
-            self.recent.append(Change(self.number, path, what, ms))
+            self.recent.append(Change(self.number, path, what, ms, reason))
         event, self.changed = self.changed, asyncio.Event()
         event.set()
 

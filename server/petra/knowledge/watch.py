@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ log = logger("petra.knowledge.watch")
 LOOK_SECONDS = 2.0
 """How soon a new collection is followed."""
 
-Changed = Callable[[str, Collection[str]], Awaitable[None]]
+Changed = Callable[[str, Collection[str]], Awaitable[Mapping[str, str]]]
 """`Ingest.changed`."""
 
 
