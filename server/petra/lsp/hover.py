@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MOST = 3
 SHORTEST = 2
 _WORD = re.compile(r"\w+")
+_TICKS = re.compile("`+")
 
 
 class Hovering:
@@ -66,7 +67,8 @@ class Hovering:
         scope = f" in {item.scope}" if item.scope else ""
         blocks = [f"**{item.name}** ({item.kind}{scope}), {where}"]
         if item.text:
-            blocks.append(f"```{PurePath(item.path).suffix[1:]}\n{item.text}\n```")
+            fence = max(["``", *_TICKS.findall(item.text)], key=len) + "`"
+            blocks.append(f"{fence}{PurePath(item.path).suffix[1:]}\n{item.text}\n{fence}")
         known = self._session.documents.get(uri)
         current = str(known.text) if known and known.text is not None else None
         first = next(iter(item.text.splitlines()), "")
