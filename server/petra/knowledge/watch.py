@@ -75,6 +75,8 @@ class Watching:
                     await self._adjust()
             except PetraError as error:
                 log.warning("watching_waits", what=error.what, cause=error.cause)
+            except Exception:  # nobody awaits this task: without a word, no new folder would be followed
+                log.exception("watching_failed")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _adjust(self) -> None:
