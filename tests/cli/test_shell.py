@@ -62,6 +62,20 @@ def test_errors_say_what_why_and_what_to_do(shell: Shell) -> None:
     assert "petra index" in unknown.stderr
 
 
+def test_odd_arguments_are_searched_for_or_refused(shell: Shell) -> None:
+    for query in ("?" * 20_000, "進" * 20_000, os.fsdecode(b"caf\xe9"), "\U0001f998", "--", "-x\n"):
+        shell.run("search", "--collection", "course", "--json", "--", query)
+    assert "longer than 20000 characters" in shell.run("search", "?" * 20_001, code=1).stderr
+    for arguments in (("index", ""), ("search", "x", "--in", ""), ("ask", "x", "--in", "")):
+        assert "`.` for this folder" in shell.run(*arguments, code=2).stderr, arguments
+
+
+def test_a_folder_without_documents_is_said_to_be_one(shell: Shell) -> None:
+    (shell.folder / "photos").mkdir()
+    (shell.folder / "photos" / "cat.png").write_bytes(b"\x89PNG")
+    assert "Nothing in it is text" in shell.run("index", "photos").stdout
+
+
 def test_ctrl_c_stops_the_answer_on_the_server(shell: Shell) -> None:
     (shell.folder / "long").mkdir()
     (shell.folder / "long" / "long.txt").write_text(" ".join(f"word{n}" for n in range(300)) + ".\n")

@@ -20,6 +20,10 @@ PORTS = 20
 """How many ports from the default one are tried."""
 
 
+LONGEST_LINE = 250_000
+"""Bytes of a request's first line: a query of 20,000 characters, written with `%`, is up to 240,000."""
+
+
 class PortTaken(PetraError):
     """The port that was asked for belongs to another program."""
 
@@ -36,6 +40,7 @@ class Server:
             access_log=None,  # URLs hold questions; metrics and the request log have the rest
             handler_cancellation=True,
             keepalive_timeout=HEADER_TIMEOUT,
+            max_line_size=LONGEST_LINE,
             lingering_time=2.0,
             shutdown_timeout=shutdown_seconds,
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from petra.cli.client import Client, ServerError, connect
 from petra.cli.indexing import index
+from petra.cli.options import file_or_folder, words
 from petra.cli.show import Progress, clean, line, place, shortened
 from petra.errors import PetraError
 
@@ -26,9 +26,11 @@ KINDS = {"cited": "cited", "supported": "supported", "retrieved": "retrieved, no
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The question and where to look."""
-    parser.add_argument("question")
+    parser.add_argument("question", type=words)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--in", dest="path", metavar="PATH", type=Path, help="a file or folder; indexed first")
+    where.add_argument(
+        "--in", dest="path", metavar="PATH", type=file_or_folder, help="a file or folder; indexed first"
+    )
     where.add_argument("--collection", metavar="NAME", help="a collection that is indexed already")
     parser.add_argument("--conversation", metavar="ID", help="go on with a conversation")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer, in the model's tokens")

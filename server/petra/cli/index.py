@@ -10,6 +10,7 @@ from typing import Any
 from petra.cli import skipped
 from petra.cli.client import Client, connect
 from petra.cli.indexing import index, learning, learnt
+from petra.cli.options import file_or_folder
 from petra.cli.show import line
 from petra.cli.working import progress
 from petra.errors import BadRequest, NotFound
@@ -25,7 +26,7 @@ _DONE = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to index and under which name."""
-    parser.add_argument("path", type=Path)
+    parser.add_argument("path", type=file_or_folder, help="a file or folder of this machine")
     parser.add_argument("--collection", metavar="NAME", help="name of the collection (the folder's name)")
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     found = client.get("/api/v1/documents", collection=indexed.collection)
     ready = sum(item["state"] == "ready" for item in found)
     line(f"{indexed.collection}: {ready} of {len(found)} documents can be searched")
+    if not found:
+        line("Nothing in it is text, code, a PDF, an Office file or the like (docs/formats.md)")
     for text in skipped.lines(indexed.job["skipped"]):
         line(text)
     if indexed.job["reason"]:

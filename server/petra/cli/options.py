@@ -66,5 +66,17 @@ def _mentions_data_dir(path: Path) -> bool:
         return False
 
 
+def words(text: str) -> str:
+    """What somebody asks or looks for, for argparse: a shell hands on bytes that are no UTF-8, too."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def file_or_folder(text: str) -> Path:
+    """A file or folder, for argparse: an empty one, as of a variable that is not set, is not this folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: give a file or folder, or `.` for this folder")
+    return Path(text)
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()

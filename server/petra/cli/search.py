@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from petra.cli.client import connect
 from petra.cli.indexing import index
+from petra.cli.options import file_or_folder, words
 from petra.cli.show import line, place, shortened
+from petra.knowledge.names import escaped
 
 HELP = "find passages in your files"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to look for and where."""
-    parser.add_argument("query")
+    parser.add_argument("query", type=words)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--in", dest="path", metavar="PATH", type=Path, help="a file or folder; indexed first")
+    where.add_argument(
+        "--in", dest="path", metavar="PATH", type=file_or_folder, help="a file or folder; indexed first"
+    )
     where.add_argument("--collection", metavar="NAME", help="a collection that is indexed already")
     parser.add_argument("-k", type=int, metavar="N", help="how many passages")
     parser.add_argument("--explain", action="store_true", help="show why each passage is where it is")
@@ -46,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if not found["passages"]:
         line("Nothing was found.")
     for number, item in enumerate(found["passages"], 1):
-        line(f"{number}. {item['path']}{place(item)}  ({item['score']:.2f})")
+        line(f"{number}. {escaped(item['path'])}{place(item)}  ({item['score']:.2f})")
         line(f"   {shortened(item['text'], 160)}")
         if why := item.get("why"):
             line(f"   {explained(why)}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
 from petra.cli.client import Client
-from petra.cli.show import Progress
+from petra.cli.show import Progress, line
 from petra.cli.working import ENDED, progress
 from petra.errors import Cancelled, PetraError
 
@@ -29,7 +30,9 @@ def finished(client: Client, job_id: int, failed: str) -> dict[str, Any]:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.3)
     except KeyboardInterrupt:
+        shown.clear()
         client.post(f"/api/v1/jobs/{job_id}/cancel")
+        line("Stopped. What was done so far is kept; the same command goes on there", to=sys.stderr)
         raise
     finally:
         shown.clear()
