@@ -8,8 +8,8 @@ from tests.serving import Served, served
 # As `petra serve` logs: what structlog does unasked formats traces in the event loop.
 telemetry.configure(level="warning")
 
-# A shell starts what runs in the background deaf to Ctrl-C, and the programs that tests start and interrupt would
-# inherit that.
+# A shell starts what runs in the background deaf to Ctrl-C, and the programs that tests start and
+# interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
