@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from petra.errors import PetraError
+from petra.knowledge.extract.extractor import Extracted, Extractor, File
 from petra.knowledge.publish import Draft, Publisher
 from petra.storage import chunks, collections, documents, jobs
 from petra.storage.collections import Collection
@@ -85,6 +89,27 @@ async def test_a_folder_that_is_gone_takes_its_files_with_it_and_one_that_came_h
     if job:
         await room.runner.wait(job.id)
     assert await paths(room, collection.id) == ["lib/one.py", "lib/two.py", "notes.md"]
+
+
+async def test_a_folder_that_goes_while_it_is_read_keeps_what_is_known_of_it(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection, _ = await room.indexed(folder)
+    (folder / "notes.md").write_text("# Locks\n\nA semaphore admits several.\n")
+    (folder / "new.md").write_text("A barrier waits for everybody.")
+    extract = Extractor.extract_many
+
+    async def unplugged(
+        self: Extractor, files: Sequence[File], *, idle: bool
+    ) -> list[Extracted | PetraError]:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return await extract(self, files, idle=idle)
+
+    monkeypatch.setattr(Extractor, "extract_many", unplugged)
+    _, job = await room.indexed(folder)
+    assert job.state == "ready"
+    assert await paths(room, collection.id) == ["notes.md", "src/one.py", "src/two.py"]
+    assert "mutex" in (await room.searcher.search("mutex", [collection.id], 1))[0].text
 
 
 async def test_a_file_saved_while_a_job_goes_through_its_folder_is_one_document(

@@ -77,7 +77,13 @@ class FolderReader:
             else:
                 wanted.append(look)
         names = [(root / look.file.path, _name(look.file)) for look in wanted]
-        for look, content in zip(wanted, await self._extractor.extract_many(names, idle=idle), strict=True):
+        contents = await self._extractor.extract_many(names, idle=idle)
+        failed = [path for (path, _), content in zip(names, contents, strict=True) if not _is_text(content)]
+        gone = await asyncio.to_thread(_gone, failed)
+        for look, content in zip(wanted, contents, strict=True):
+            if root / look.file.path in gone:
+                # Taken away while it was read, perhaps with the whole disk: what is known of it stays.
+                continue
             if isinstance(content, sniff.NotText | LeftOut) and look.file.path not in known:
                 found.left_out.append((look.file.path, _short(content)))
             else:
@@ -116,6 +122,15 @@ def _short(error: sniff.NotText | LeftOut) -> str:
 
 def _reason(error: PetraError, name: str) -> str:
     return f"{name} is empty or not text any more." if isinstance(error, sniff.NotText) else str(error)
+
+
+def _is_text(content: Extracted | PetraError) -> bool:
+    return isinstance(content, Extracted)
+
+
+def _gone(paths: Sequence[Path]) -> set[Path]:
+    """Those that are not there any more. Blocking."""
+    return {path for path in paths if not os.path.lexists(path)}
 
 
 def _look_at(root: Path, files: Sequence[Found]) -> list[_Look | OSError]:
