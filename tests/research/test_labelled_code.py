@@ -91,3 +91,7 @@ def test_a_file_of_another_kind_is_refused_with_a_reason(tmp_path: Path) -> None
     path.write_text('[{"question": "?"}]')
     with pytest.raises(BadRequest, match="cannot be read"):
         labelled_code.read(path)
+    for nothing in ("[]", '[{"query": "?"}]'):
+        path.write_text(nothing)
+        with pytest.raises(BadRequest, match="no question with an answer"):
+            labelled_code.read(path)

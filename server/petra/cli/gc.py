@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     for count, name in (
         (freed["marks"], "traces of deleted files and passages"),
         (freed["vectors"], "vectors of models that are not in use"),
-        (freed["indexes"], "folders of indexes that nothing uses"),
+        (freed["indexes"], "indexes that nothing uses"),
         (freed["blobs"], "uploads without a document"),
     ):
         if count:

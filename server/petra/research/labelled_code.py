@@ -60,14 +60,18 @@ def read(path: Path) -> list[Task]:
     """The questions of a file. Raises NotFound and BadRequest."""
     try:
         items = json.loads(path.read_text(encoding="utf-8"))
-        return [_task(item) for item in items]
+        tasks = [_task(item) for item in items]
     except FileNotFoundError as error:
         raise NotFound(f"{path} is not there", remedy="Check the path") from error
     except (ValueError, KeyError, TypeError) as error:
         raise BadRequest(
             f"{path} cannot be read",
             cause="It has to be a JSON list of objects with `query`, `relevant` and `secondary`",
+            remedy="Give the file of questions; the repository comes before it",
         ) from error
+    if not any(task.targets for task in tasks):
+        raise BadRequest(f"{path} has no question with an answer", remedy="Give a file with at least one")
+    return tasks
 
 
 def judge(found: Sequence[Place], task: Task, indexed: Sequence[str], k: int = 10) -> Judged:
