@@ -1,17 +1,25 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.editors.house import Home, home
 from tests.lsp.desk import write
-from tests.serving import Served, environment, petra
+from tests.serving import Served, environment, petra, served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A real server of their own: what the small model says depends on what else could be found."""
+    with served(tmp_path_factory.mktemp("petra")) as server:
+        server.wait_until_ready()
+        yield server
+
+
+@pytest.fixture(scope="package")
 def notes(real_server: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of notes and code that a person has indexed, with the command for that."""
     folder = tmp_path_factory.mktemp("course") / "notes"

@@ -30,7 +30,9 @@ class Emacs:
 @contextmanager
 def emacs(home: Home, path: Path) -> Iterator[Emacs]:
     """Emacs with `path` open, and eglot started there as a person does."""
-    (home.folder / ".emacs").write_text(snippet("Emacs", "elisp"))
+    # In a new home Emacs compiles its own libraries first, and shows every warning of that in a window.
+    quiet = "(setq native-comp-async-report-warnings-errors 'silent)\n"
+    (home.folder / ".emacs").write_text(quiet + snippet("Emacs", "elisp"))
     with terminal(path.parent, home.environment(), program("emacs"), "-nw", str(path)) as opened:
         opened.until(path.name)
         editor = Emacs(home, opened)
