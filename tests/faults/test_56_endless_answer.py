@@ -25,7 +25,7 @@ async def test_tokens(tmp_path: Path) -> None:
 
 async def test_seconds(tmp_path: Path) -> None:
     path = gguf_files.echo(tmp_path / "echo.gguf")
-    arguments = (f"--model={path}", "--max-seconds=0.05", "--max-tokens=100000", "--context=16384")
+    arguments = (f"--model={path}", "--max-seconds=0.5", "--max-tokens=100000", "--context=16384")
     with worker(tmp_path, "chat", *arguments) as address:
         answer = await ask(address, ENDLESS)
         said = min(len(SAID), len(answer.text))
