@@ -6,6 +6,15 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from tests.lsp.door import Door, open_door
+from tests.serving import Served, served
+
+
+@pytest.fixture(scope="package")
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A real server of their own: what the small model says depends on what else could be found."""
+    with served(tmp_path_factory.mktemp("petra")) as server:
+        server.wait_until_ready()
+        yield server
 
 
 @pytest.fixture
