@@ -9,9 +9,9 @@ from tests.lsp.door import Door, open_door
 from tests.serving import Served, served
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A real server of their own: what the small model says depends on what else could be found."""
+    """A real server for one file: what the small model says depends on what else could be found."""
     with served(tmp_path_factory.mktemp("petra")) as server:
         server.wait_until_ready()
         yield server
