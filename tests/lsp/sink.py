@@ -10,7 +10,7 @@ from petra.access import Identity
 from petra.lsp.session import Session
 from tests.lsp.door import OWNER, parts
 
-URI = "file:///work/a.py"
+URI = "file:///course/a.py"
 
 
 class Sink:

@@ -15,7 +15,7 @@ from petra.messages import Done, StreamItem, Text, Usage, UsagePart
 from tests.lsp.door import NO_SERVICES, Parrot
 from tests.lsp.zero import EVERYTHING, Editor, serving, without
 
-URI = "file:///work/queue.py"
+URI = "file:///course/queue.py"
 QUEUE = "class Queue:\n    def push(self, task):\n        self.tasks.apend(task)\n"
 CODE = f"import os\n\n\n{QUEUE}\n\nprint(Queue)\n"
 PROBLEM = {

@@ -7,8 +7,8 @@ import pytest
 from petra.lsp import documents, notebooks
 from tests.lsp.sink import URI, edit, initialized, open_document, receive, span, text_of
 
-NOTEBOOK = "file:///work/n.ipynb"
-CELLS = [f"vscode-notebook-cell:/work/n.ipynb#{number}" for number in range(3)]
+NOTEBOOK = "file:///course/n.ipynb"
+CELLS = [f"vscode-notebook-cell:/course/n.ipynb#{number}" for number in range(3)]
 
 
 def test_changes_of_one_message_are_applied_one_after_the_other() -> None:
@@ -22,7 +22,7 @@ def test_changes_of_one_message_are_applied_one_after_the_other() -> None:
     )
     assert text_of(session) == "1\n1\n2\n"
     document = session.documents.get(URI)
-    assert document and (document.version, document.language, document.path) == (7, "python", "/work/a.py")
+    assert document and (document.version, document.language, document.path) == (7, "python", "/course/a.py")
 
 
 @pytest.mark.parametrize(("encoding", "column"), [("utf-8", 5), ("utf-16", 3), ("utf-32", 2)])
@@ -50,14 +50,14 @@ def test_the_overlay_has_unsaved_text_by_path_and_the_latest_first() -> None:
     edit(session, {"text": "new"})
     assert [(item.path, item.text, item.version) for item in session.documents.overlay()] == [
         (None, "scratch", 1),
-        ("/work/a.py", "new", 2),
+        ("/course/a.py", "new", 2),
     ]
 
 
 def test_a_document_that_grows_too_large_is_left_to_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "DOCUMENT_LIMIT", 100)
     session, sink = initialized()
-    open_document(session, "x" * 101, uri="file:///work/b.py")
+    open_document(session, "x" * 101, uri="file:///course/b.py")
     open_document(session, "x" * 99)
     edit(session, {"range": span((0, 0), (0, 0)), "text": "yy"})
     edit(session, {"range": span((0, 0), (0, 0)), "text": "ignored"})
@@ -73,8 +73,8 @@ def test_all_documents_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(documents, "OPEN_LIMIT", 3)
     session, sink = initialized()
     for number in range(5):
-        open_document(session, "x" * 40, uri=f"file:///work/{number}.py")
-    assert [item.path for item in session.documents.overlay()] == ["/work/1.py", "/work/0.py"]
+        open_document(session, "x" * 40, uri=f"file:///course/{number}.py")
+    assert [item.path for item in session.documents.overlay()] == ["/course/1.py", "/course/0.py"]
     assert len(sink.shown()) == 1
 
 
@@ -103,7 +103,7 @@ def test_a_notebook_is_seen_cell_by_cell_and_as_one_text() -> None:
     open_notebook(session)
     assert text_of(session, CELLS[2]) == "x = 1"
     (overlay,) = session.documents.overlay()
-    assert (overlay.path, overlay.version) == ("/work/n.ipynb", 1)
+    assert (overlay.path, overlay.version) == ("/course/n.ipynb", 1)
     assert overlay.text == "# %%\nimport numpy\n# %% [markdown]\n# Title\n# %%\nx = 1\n"
 
 
@@ -159,14 +159,14 @@ def test_a_notebook_that_grows_too_large_is_closed(monkeypatch: pytest.MonkeyPat
 
 
 def test_several_folders_come_and_go() -> None:
-    folder = {"uri": "file:///work/one", "name": "one"}
-    session, _ = initialized(workspaceFolders=[folder, {"uri": "file:///work/two", "name": "two"}])
-    assert session.folders == ["file:///work/one", "file:///work/two"]
-    event = {"added": [{"uri": "file:///work/three", "name": "three"}], "removed": [folder]}
+    folder = {"uri": "file:///course/one", "name": "one"}
+    session, _ = initialized(workspaceFolders=[folder, {"uri": "file:///course/two", "name": "two"}])
+    assert session.folders == ["file:///course/one", "file:///course/two"]
+    event = {"added": [{"uri": "file:///course/three", "name": "three"}], "removed": [folder]}
     receive(session, "workspace/didChangeWorkspaceFolders", {"event": event})
-    assert session.folders == ["file:///work/two", "file:///work/three"]
+    assert session.folders == ["file:///course/two", "file:///course/three"]
 
 
 def test_an_older_editors_root_is_a_folder() -> None:
-    session, _ = initialized(rootUri="file:///work/root")
-    assert session.folders == ["file:///work/root"]
+    session, _ = initialized(rootUri="file:///course/root")
+    assert session.folders == ["file:///course/root"]

@@ -71,7 +71,7 @@ def described(cls: Any) -> str:
 
 async def test_the_examples_are_true() -> None:
     async with desk() as opened, opened.caller() as client:
-        client.open("file:///work/queue.py", NOTES["queue.py"], "python")
+        client.open("file:///course/queue.py", NOTES["queue.py"], "python")
         known: dict[str, str] = {}
         for block in BLOCKS:
             lines = block.strip().splitlines()
