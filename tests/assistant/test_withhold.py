@@ -30,7 +30,18 @@ def test_text_is_shown_as_it_comes() -> None:
     assert withheld.feed("y``") == "``y``"
 
 
-LINES = st.lists(st.sampled_from(["text", "``` c", "```", "~~~", "", "  ``x``", "`", "x ``` y"]), max_size=12)
+def test_a_block_in_a_list_or_a_quote_is_one_too() -> None:
+    for begin, end in (("- ```py", "  ```"), ("> ```c", "> ```"), ("1. ~~~", "   ~~~"), ("> * ```", "> ```")):
+        assert shown([f"So:\n{begin}\nsecret\n{end}\nand stop."]) == f"So:\n{LEFT_OUT}and stop."
+    assert shown(["- one\n12", ") two\n-3"]) == "- one\n12) two\n-3"
+
+
+LINES = st.lists(
+    st.sampled_from(
+        ["- ```", "> ```", "- x", "1", "12. y", "text", "``` c", "```", "~~~", "", "  ``x``", "`", "x ``` y"]
+    ),
+    max_size=12,
+)
 
 
 @given(LINES, st.data())

@@ -97,6 +97,6 @@ class Health:
                 try:
                     if listener := known():
                         listener(state)
-                except Exception:
+                except Exception:  # one client that fails is no reason not to tell the others
                     log.exception("status_listener_failed")
         self._watch = None

@@ -3,8 +3,13 @@ rule by itself. Pure."""
 
 from __future__ import annotations
 
+import re
+
 LEFT_OUT = "(Code is left out here.)\n"
 _FENCES = ("```", "~~~")
+# Quotes and list items may hold a block; no two branches begin alike, so this takes linear time.
+_WITHIN = re.compile(r"(?:[\s>]|[-*+](?=\s)|\d{1,9}[.)](?=\s))*")
+_HALF_A_MARK = re.compile(r"[-*+]|\d{1,9}[.)]?")
 
 
 class Withheld:
@@ -38,7 +43,7 @@ class Withheld:
         if passing:
             return line
         if self._fence:
-            if line.strip().startswith(self._fence):
+            if _bare(line).startswith(self._fence):
                 self._fence = ""
             return ""
         if fence := _opens(line):
@@ -49,10 +54,17 @@ class Withheld:
 
 def _opens(line: str) -> str:
     """The fence that a line begins with, or nothing."""
-    return next((fence for fence in _FENCES if line.lstrip().startswith(fence)), "")
+    return next((fence for fence in _FENCES if _bare(line).startswith(fence)), "")
 
 
 def _may_open(line: str) -> bool:
     """Whether the beginning of a line may still become a fence."""
-    begun = line.lstrip()
-    return any(fence.startswith(begun) or begun.startswith(fence) for fence in _FENCES)
+    begun = _bare(line)
+    return bool(_HALF_A_MARK.fullmatch(begun)) or any(
+        fence.startswith(begun) or begun.startswith(fence) for fence in _FENCES
+    )
+
+
+def _bare(line: str) -> str:
+    """A line without the marks of the quotes and list items that it stands in."""
+    return _WITHIN.sub("", line, count=1)

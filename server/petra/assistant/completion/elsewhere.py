@@ -82,7 +82,7 @@ class Elsewhere:
         except PetraError as error:
             log.info("completion_without_snippets", code=error.code)
             return
-        except Exception:
+        except Exception:  # nobody waits for this task: the suggestion comes without snippets
             log.exception("completion_search_failed")
             return
         shown = {document.path for document in neighbours.open_documents} | {cursor.path}
