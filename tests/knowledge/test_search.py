@@ -149,3 +149,19 @@ async def test_a_search_is_remembered_until_something_changes(
     assert "src/news.md" in {
         item.path for item in await room.searcher.search("refresh tokens", [collection.id], 3)
     }
+
+
+async def test_what_has_no_vector_yet_is_compared_all_the_same(room: Room, folder: Path) -> None:
+    collection, _ = await room.indexed(folder)
+    query = "How are tokens refreshed?"
+    known = await room.searcher.search(query, [collection.id], 5)
+    new = [replace(item, dense=None) for item in known]
+    compared = await room.searcher.compared(query, [new[0], *known[1:]])
+    assert [item.dense for item in compared] == pytest.approx([item.dense for item in known], abs=0.01)
+    assert [item.path for item in compared] == [item.path for item in known]
+    foreign = await room.searcher.compared("Which wine goes with grilled octopus?", new)
+    assert max(item.relevance for item in foreign) < 0.3, "it no longer counts as relevant"
+    waiting = Waiting(room.endpoint)
+    slow = Searcher(room.db, room.indexes, waiting.use, patience=0.01)
+    assert await slow.compared(query, new) == new, "an embedder that is away changes nothing"
+    await slow.close()

@@ -88,6 +88,8 @@ class Retrieval:
         stored = await self._searcher.search(query, self._ids, k, path=self._request.path)
         newer = {(item.collection_id, item.path) for item in open_buffers}
         stored = [item for item in stored if (item.collection_id, item.path) not in newer]
+        # What waits for its vector would else count as relevant, whatever is asked.
+        stored = await self._searcher.compared(query, stored)
         typed = await buffers.search(query, open_buffers, k, self._searcher.embed) if open_buffers else []
         return merged(
             [item for item in stored if item.relevance >= relevance],

@@ -6,11 +6,12 @@ import asyncio
 import posixpath
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 import numpy as np
 
+from petra.errors import ModelUnavailable
 from petra.inference.client import ModelEndpoint
 from petra.knowledge import ranking
 from petra.knowledge.blocks import embedded_text
@@ -106,6 +107,23 @@ class Searcher:
             while len(results) > RESULTS_KEPT:
                 results.popitem(last=False)
         return passages
+
+    async def compared(self, query: str, passages: Sequence[Passage]) -> list[Passage]:
+        """`passages` with their similarity of meaning to `query`, also those that have no vector in the
+        index yet: these are embedded now, a passage in about 20 ms. Unchanged where the embedder is away
+        or takes too long."""
+        new = [item for item in passages if item.dense is None]
+        vector = await self._vectors.of(query) if new else None
+        if vector is None:
+            return list(passages)
+        texts = [embedded_text(item.header, item.text) for item in new]
+        try:
+            rows = await asyncio.wait_for(self.embed(texts), self._patience)
+        except (ModelUnavailable, TimeoutError):
+            return list(passages)
+        near = (rows @ _of_length_one(vector[None])[0]).tolist()
+        known = {item.chunk_id: round(value, 4) for item, value in zip(new, near, strict=True)}
+        return [replace(item, dense=known.get(item.chunk_id, item.dense)) for item in passages]
 
     async def embed(self, texts: Sequence[str]) -> Vector:
         """Vectors of `texts`, float32 (n, d), of length 1. Raises ModelUnavailable."""
