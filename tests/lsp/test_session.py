@@ -132,6 +132,21 @@ async def test_a_running_request_keeps_its_id(door: Door) -> None:
     assert (await client.reply(1))["error"]["code"] == -32600
 
 
+async def test_a_request_is_cancelled_whose_id_was_free_a_moment_ago(door: Door) -> None:
+    """The fuzz found: the end of the first took the second's place, and nobody could cancel that one."""
+    client = await door.client()
+    for _ in range(2):
+        client.ask(1, "wait")
+        for _ in range(5):
+            client.notify("initialized", {})
+        client.notify("$/cancelRequest", {"id": 1})
+    codes = {(await client.reply(1))["error"]["code"] for _ in range(2)}
+    assert -32800 in codes <= {-32800, -32600}
+    await client.close()
+    await door.empty()
+    assert len(door.asks.cancelled) == len(door.asks.started)
+
+
 async def test_a_response_cannot_settle_the_clients_own_request(door: Door) -> None:
     client = await door.client()
     client.ask(1, "wait")

@@ -240,8 +240,14 @@ class PetraProtocol(LanguageServerProtocol):
         if self._request_futures.get(msg_id) is future:
             del self._request_futures[msg_id]
 
+    def _handle_cancel_notification(self, msg_id: Any) -> None:
+        # pygls forgets the request here. One whose clearing up takes longer than its client's next request
+        # of the same id would take that one's place, and nobody would hold or cancel it any more.
+        if (future := self._request_futures.get(msg_id)) is not None:
+            future.cancel()
+
     def _send_handler_result(self, future: Future[Any], *, msg_id: Any) -> None:
-        self._request_futures.pop(msg_id, None)
+        self._forget(msg_id, future)
         if future.cancelled():
             self._send_response(msg_id, error=error_reply(CANCELLED, "The request was cancelled"))
         elif (error := future.exception()) is None:
