@@ -34,6 +34,7 @@ from petra.inference.pull_job import PullJob, enqueue_missing
 from petra.inference.supervisor import Supervisor, WorkerSpec
 from petra.knowledge.extract.extractor import Extractor
 from petra.knowledge.extract.places import Places
+from petra.knowledge.forget import Forgetting
 from petra.knowledge.index import Indexes
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.reranking import Reranker
@@ -206,7 +207,13 @@ class Petra:
             places = Places(extractor.arguments)
             stack.push_async_callback(places.close)
             library = Library(
-                db, blobs, searcher, ingest, passages=settings.top_k, upload_limit=settings.upload_limit
+                db,
+                blobs,
+                searcher,
+                ingest,
+                Forgetting(db, blobs, jobs, upkeep, searcher, watching),
+                passages=settings.top_k,
+                upload_limit=settings.upload_limit,
             )
             services = Services(
                 assistant=assistant,

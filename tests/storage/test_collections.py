@@ -1,4 +1,4 @@
-"""Which collections mirror a folder."""
+"""Which collections follow what, and which are empty."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from petra.storage.database import Database
 from petra.storage.users import User
 
 
-async def test_only_folders_that_were_indexed_as_a_whole_are_mirrored(db: Database, owner: User) -> None:
+async def test_folders_are_followed_as_they_were_indexed(db: Database, owner: User) -> None:
     async with db.write() as conn:
         await collections.create(conn, owner.id, "uploads")
         whole = await collections.create(conn, owner.id, "whole", "/whole")
@@ -17,4 +17,16 @@ async def test_only_folders_that_were_indexed_as_a_whole_are_mirrored(db: Databa
             await jobs.enqueue(conn, "index", owner.id, {"only": only}, collection.id)
         await jobs.enqueue(conn, "embed", owner.id, {}, one.id)
     async with db.read() as conn:
-        assert [item.name for item in await collections.mirroring(conn)] == ["whole"]
+        followed = {item.name: only for item, only in await collections.followed(conn)}
+        assert followed == {"whole": None, "one file": {"a.md"}}
+
+
+async def test_empty_is_what_nothing_was_ever_read_into(db: Database, owner: User) -> None:
+    async with db.write() as conn:
+        tried = await collections.create(conn, owner.id, "tried", "/tried")
+        read = await collections.create(conn, owner.id, "read", "/read")
+        for collection, state in ((tried, "failed"), (read, "ready")):
+            job = await jobs.enqueue(conn, "index", owner.id, {"only": None}, collection.id)
+            await jobs.finish(conn, job.id, state)  # type: ignore[arg-type]
+        assert await collections.is_empty(conn, tried.id)
+        assert not await collections.is_empty(conn, read.id)

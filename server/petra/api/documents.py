@@ -38,6 +38,12 @@ async def list_collections(request: web.Request) -> web.Response:
     return web.json_response([views.collection(item, local=caller.local) for item in mine])
 
 
+async def forget_collection(request: web.Request) -> web.Response:
+    """Remove a collection with all that was made of it; the files of a folder stay where they are."""
+    await request.app[SERVICES].library.forget(identity(request), request.match_info["id"])
+    return web.Response(status=204)
+
+
 async def list_documents(request: web.Request) -> web.Response:
     """The documents of `?collection=`, or of all collections."""
     names = query.names(request, "collection")
@@ -132,6 +138,7 @@ async def _document(request: web.Request, action: Action) -> Document:
 
 ROUTES: tuple[Route, ...] = (
     route("GET", "/api/v1/collections", "read_collection", list_collections),
+    route("DELETE", "/api/v1/collections/{id}", "delete_collection", forget_collection),
     route("GET", "/api/v1/documents", "read_collection", list_documents),
     route("GET", "/api/v1/documents/{id}", "read_document", read),
     route("DELETE", "/api/v1/documents/{id}", "delete_document", remove),

@@ -53,6 +53,7 @@ async def state(request: web.Request) -> web.Response:
         {
             "collections": [
                 {
+                    "id": item.collection.id,
                     "name": item.collection.name,
                     "documents": dict(item.states),
                     "chunks": item.chunks,

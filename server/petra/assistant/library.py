@@ -15,6 +15,7 @@ from petra.assistant.scope import readable
 from petra.assistant.subject import left_out, refuse_secrets
 from petra.errors import BadRequest, NotFound
 from petra.knowledge.exclusions import BY_PETRA
+from petra.knowledge.forget import Forgetting
 from petra.knowledge.ignore import SECRET
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.names import shown
@@ -45,6 +46,7 @@ class Library:
         blobs: Blobs,
         searcher: Searcher,
         ingest: Ingest,
+        forgetting: Forgetting,
         *,
         passages: int,
         upload_limit: int,
@@ -53,6 +55,7 @@ class Library:
         self._blobs = blobs
         self._searcher = searcher
         self._ingest = ingest
+        self._forgetting = forgetting
         self._passages = passages
         self._upload_limit = upload_limit
 
@@ -94,6 +97,16 @@ class Library:
         """Take a document out of its collection, its upload with it. Raises NotFound."""
         document = await self.document(caller, document_id, "delete_document")
         await self._ingest.remove_document(caller.user_id, document.id)
+
+    async def forget(self, caller: Identity, collection_id: str) -> None:
+        """Remove a collection: documents, index, jobs and uploads. Files of a folder stay where they are,
+        answers what they quote. Raises NotFound."""
+        async with self._db.read() as conn:
+            collection = await collections.get(conn, collection_id)
+        if collection is None:
+            raise NotFound("There is no such collection", remedy="It may have been removed already")
+        authorize(caller, "delete_collection", collection)
+        await self._forgetting.forget(collection.id)
 
     async def index(self, caller: Identity, path: str, collection: str | None) -> tuple[Collection, Job]:
         """Begin to read a file or folder of this machine. Raises NotAllowed for a caller who is not on it,

@@ -23,6 +23,7 @@ COMMANDS = (
     "ask",
     "search",
     "index",
+    "forget",
     "eval",
     "status",
     "reindex",

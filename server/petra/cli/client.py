@@ -55,6 +55,10 @@ class Client:
         """The JSON that answers a POST. Raises ServerError."""
         return self._call("POST", path, body or {})
 
+    def delete(self, path: str) -> None:
+        """Remove what is at `path`. Raises ServerError."""
+        self._call("DELETE", path, None)
+
     def stream(self, path: str, body: dict[str, Any]) -> Stream:
         """The server-sent events that answer a POST. Raises ServerError."""
         return Stream(self, *self._send("POST", path, body, accept="text/event-stream"))

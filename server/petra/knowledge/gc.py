@@ -137,6 +137,12 @@ def _removed(folders: Sequence[Path]) -> int:
     return size
 
 
+def remove_index(root: Path, collection_id: str) -> None:
+    """Remove the index of one collection from all versions below `root`. Blocking."""
+    for path in root.glob(f"v*/{collection_id}"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def size_of(folder: Path) -> int:
     """Bytes of all files below a folder, one that is linked several times counted once. Blocking."""
     sizes: dict[tuple[int, int], int] = {}

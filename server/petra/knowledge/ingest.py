@@ -95,6 +95,21 @@ class Ingest:
         and the first one's job is returned.
         """
         head = await asyncio.to_thread(_head, await self._blobs.local_path(upload.id))
+        try:
+            document, job = await self._add_upload(owner_id, upload, collection_id, head)
+        except NotFound:  # the collection was removed while the bytes arrived
+            async with self._db.write() as conn:
+                await uploads.remove(conn, upload.id)
+            await self._blobs.delete(upload.id)
+            raise
+        if document.upload_id != upload.id:
+            await self._blobs.delete(upload.id)
+        self._wake()
+        return document, job
+
+    async def _add_upload(
+        self, owner_id: str, upload: Upload, collection_id: str, head: bytes
+    ) -> tuple[Document, Job]:
         async with self._db.write() as conn:
             document = await documents.by_digest(conn, collection_id, upload.sha256)
             known = document is not None
@@ -116,9 +131,6 @@ class Ingest:
             job = await jobs.of_document(conn, document.id) if known else None
             if job is None or (document.state == "failed" and job.ended):
                 job = await jobs.enqueue(conn, "ingest", owner_id, {}, collection_id, document.id)
-        if known and document.upload_id != upload.id:
-            await self._blobs.delete(upload.id)
-        self._wake()
         return document, job
 
     async def renew(self) -> int:

@@ -67,6 +67,11 @@ class Publisher:
         """A job begins: all that was published ahead so far is older than what it will see."""
         self._ahead.pop(collection_id, None)
 
+    async def forget(self, collection_id: str) -> None:
+        """Let go of a collection whose rows are gone."""
+        self._ahead.pop(collection_id, None)
+        await self._indexes.forget(collection_id)
+
     async def publish(
         self,
         collection: Collection,

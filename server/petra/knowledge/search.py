@@ -72,6 +72,11 @@ class Searcher:
         """Search in another version of the index from now on."""
         self._use(space.indexes, space.query)
 
+    def forget(self, collection_id: str) -> None:
+        """Keep no result that has passages of this collection."""
+        for asked in [key for key in self._results if any(id == collection_id for id, _ in key.revisions)]:
+            del self._results[asked]
+
     def _use(self, indexes: Indexes, embed_query: Callable[[], Awaitable[ModelEndpoint]]) -> None:
         self._indexes, self._embed_query = indexes, embed_query
         # New ones, because a vector or a result of the model before may still be on its way.

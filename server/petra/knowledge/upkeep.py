@@ -63,6 +63,11 @@ class Upkeep:
         """Close the index that answers now."""
         await self.current.indexes.close()
 
+    async def forget(self, collection_id: str) -> None:
+        """Remove the index of a collection whose rows are gone, in every version of the index."""
+        await self.current.indexes.forget(collection_id)
+        await asyncio.to_thread(gc.remove_index, self._folder, collection_id)
+
     async def versions(self) -> list[IndexVersion]:
         """All versions there are, oldest first."""
         async with self._db.read() as conn:

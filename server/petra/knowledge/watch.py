@@ -51,6 +51,14 @@ class Watching:
         mirror = self._mirrors.get(collection_id)
         return (mirror[0].state, mirror[0].reason) if mirror else None
 
+    def forget(self, collection_id: str) -> None:
+        """Follow a collection no longer that was removed; whoever waits for its changes is told at once."""
+        self._asked.discard(collection_id)
+        if found := self._mirrors.pop(collection_id, None):
+            mirror, task = found
+            task.cancel()
+            mirror.changed.set()
+
     async def changes(self, collection_id: str, after: int, within: float) -> list[Change]:
         """Changes with numbers above `after`, as soon as there are some; none when there are none
         `within` seconds."""
@@ -59,6 +67,8 @@ class Watching:
             async with asyncio.timeout(within):
                 while True:
                     if (mirror := self._mirrors.get(collection_id)) is None:
+                        if collection_id not in self._asked:
+                            return []
                         await asyncio.sleep(LOOK_SECONDS / 10)
                         continue
                     changed = mirror[0].changed
@@ -82,7 +92,7 @@ class Watching:
     async def _adjust(self) -> None:
         """Follow the collections that there are now, and no others."""
         async with self._db.read() as conn:
-            mirroring = await collections.mirroring(conn)
+            mirroring = [item for item, only in await collections.followed(conn) if only is None]
         wanted = {item.id: item for item in mirroring if self._unasked or item.id in self._asked}
         for id in self._mirrors.keys() - wanted.keys():
             _, task = self._mirrors.pop(id)

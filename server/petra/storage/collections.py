@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from petra.errors import NotFound
-from petra.storage.rows import many, new_id, now, one
-from petra.storage.tables import collections, jobs
+from petra.storage.rows import batches, many, new_id, now, one
+from petra.storage.tables import chunks, collections, documents, jobs, symbols, uploads, vectors
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,22 @@ async def everybodys(conn: AsyncConnection) -> list[Collection]:
     return many(Collection, await conn.execute(select(collections).order_by(collections.c.id)))
 
 
-async def mirroring(conn: AsyncConnection) -> list[Collection]:
-    """All collections of all owners that mirror a whole folder: not those of single files in one."""
-    whole = select(jobs.c.id).where(
-        jobs.c.collection_id == collections.c.id,
-        jobs.c.kind == "index",
-        jobs.c.payload["only"].as_string().is_(None),
+async def followed(conn: AsyncConnection) -> list[tuple[Collection, frozenset[str] | None]]:
+    """All collections of all owners that mirror a folder, or with their names only single files of one."""
+    asked = (
+        select(jobs.c.collection_id, jobs.c.payload["only"].as_string().label("only"))
+        .where(jobs.c.kind == "index", jobs.c.collection_id.is_not(None))
+        .distinct()
     )
-    query = select(collections).where(collections.c.root.is_not(None), whole.exists())
-    return many(Collection, await conn.execute(query.order_by(collections.c.id)))
+    of: dict[str, set[str | None]] = {}
+    for row in await conn.execute(asked):
+        of.setdefault(row.collection_id, set()).add(row.only)
+    query = select(collections).where(collections.c.root.is_not(None)).order_by(collections.c.id)
+    return [
+        (item, None if None in of[item.id] else frozenset(name for name in of[item.id] if name))
+        for item in many(Collection, await conn.execute(query))
+        if item.id in of
+    ]
 
 
 async def bump(conn: AsyncConnection, id: str) -> int:
@@ -82,6 +89,66 @@ async def bump(conn: AsyncConnection, id: str) -> int:
     return revision
 
 
-async def remove(conn: AsyncConnection, id: str) -> None:
-    """Delete a collection with its documents and chunks. Its blobs and caches are the caller's to drop."""
+async def is_empty(conn: AsyncConnection, id: str) -> bool:
+    """Whether nothing was ever read into a collection of a folder: no document, no job that succeeded."""
+    document = select(documents.c.id).where(documents.c.collection_id == id)
+    read = select(jobs.c.id).where(
+        jobs.c.collection_id == id, jobs.c.kind == "index", jobs.c.state == "ready"
+    )
+    return not await conn.scalar(select(or_(document.exists(), read.exists())))
+
+
+async def remove(conn: AsyncConnection, id: str, *, sparing: int | None = None) -> list[str]:
+    """Delete a collection with its documents, chunks and symbols, the vectors of texts that none of the
+    owner's other collections has, its uploads and its jobs; those of its jobs that have not ended are
+    cancelled, but for the one that is `sparing`. Returns the ids of the uploads: when this is committed,
+    their blobs and the caches are the caller's to drop. Raises NotFound."""
+    collection = await get(conn, id)
+    if collection is None:
+        raise NotFound("There is no such collection", remedy="It may have been removed already")
+    held = select(documents.c.upload_id).where(
+        documents.c.collection_id == id, documents.c.upload_id.is_not(None)
+    )
+    upload_ids = list(dict.fromkeys(await conn.scalars(held)))
+    await _end_jobs(conn, id, sparing)
+    await _remove_vectors(conn, collection)
+    # One statement a table: cascades would do the same, row by row.
+    for table in (symbols, chunks, documents):
+        await conn.execute(delete(table).where(table.c.collection_id == id))
+    for some in batches(upload_ids):
+        await conn.execute(delete(uploads).where(uploads.c.id.in_(some)))
     await conn.execute(delete(collections).where(collections.c.id == id))
+    return upload_ids
+
+
+async def _end_jobs(conn: AsyncConnection, id: str, sparing: int | None) -> None:
+    """Whoever waits for a job that has not ended is told; what the others found is forgotten."""
+    others = (jobs.c.collection_id == id) & (jobs.c.id != (sparing or 0))
+    await conn.execute(delete(jobs).where(others, jobs.c.finished_at.is_not(None)))
+    gone = {"state": "cancelled", "reason": "Its collection was removed", "payload": {}}
+    ended = {**gone, "cancel_requested": True, "finished_at": now()}
+    await conn.execute(update(jobs).where(others).values(ended))
+
+
+async def _remove_vectors(conn: AsyncConnection, collection: Collection) -> None:
+    own = select(chunks.c.text_hash).where(
+        chunks.c.collection_id == collection.id, chunks.c.deleted_revision.is_(None)
+    )
+    others = (
+        select(chunks.c.text_hash)
+        .join(collections, collections.c.id == chunks.c.collection_id)
+        .where(
+            collections.c.owner_id == collection.owner_id,
+            collections.c.id != collection.id,
+            chunks.c.deleted_revision.is_(None),
+        )
+    )
+    # Model by model, because the key begins with owner and model.
+    model: str | None = ""
+    while model is not None:
+        here = (vectors.c.owner_id == collection.owner_id) & (vectors.c.model_id == model)
+        await conn.execute(
+            delete(vectors).where(here, vectors.c.text_hash.in_(own), vectors.c.text_hash.not_in(others))
+        )
+        following = (vectors.c.owner_id == collection.owner_id) & (vectors.c.model_id > model)
+        model = await conn.scalar(select(func.min(vectors.c.model_id)).where(following))

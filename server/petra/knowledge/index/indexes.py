@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -114,6 +115,19 @@ class Indexes:
         found = [(self._open.get(id), revision) for id, revision in revisions.items()]
         return all(index and index.watermark == at and not index.missing for index, at in found)
 
+    async def forget(self, collection_id: str) -> None:
+        """Give up the index of a collection whose rows are gone, and remove its files."""
+        await self._whole(self._forget(collection_id))
+
+    async def _forget(self, collection_id: str) -> None:
+        async with self._writing.setdefault(collection_id, asyncio.Lock()), self._lock(collection_id):
+            await self._drop(collection_id, self._open.pop(collection_id, None))
+
+    async def _drop(self, collection_id: str, index: CollectionIndex | None) -> None:
+        if index:
+            await asyncio.to_thread(index.close)
+        await asyncio.to_thread(shutil.rmtree, self._root / collection_id, ignore_errors=True)
+
     async def close(self) -> None:
         """Write what is worth it and give up the working copies."""
         self._closing = True
@@ -155,7 +169,11 @@ class Indexes:
             if index is None:
                 index = CollectionIndex(self._root / collection_id, self._space, self._sizes)
                 await asyncio.to_thread(index.open)
-                await self._follow(collection_id, index, check=True)
+                try:
+                    await self._follow(collection_id, index, check=True)
+                except NotFound:  # it was removed a moment ago, and opening it has made its folder again
+                    await self._drop(collection_id, index)
+                    raise
                 await self._follower.late(collection_id, index, None)
                 self._open[collection_id] = index
                 await self._static_again(collection_id, index)
