@@ -14,12 +14,14 @@ from typing import Any
 from petra.errors import NotFound
 from petra.knowledge import reindex
 from petra.knowledge.extract.extractor import Extractor
+from petra.knowledge.forget import Forgetting
 from petra.knowledge.index import Indexes
 from petra.knowledge.index.dense import Sizes
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.search import Searcher
 from petra.knowledge.space import Space, Staged
 from petra.knowledge.upkeep import Upkeep
+from petra.knowledge.watch import Watching
 from petra.storage import collections, index_versions, jobs, uploads, users
 from petra.storage.blobs import FileBlobs
 from petra.storage.database import Database
@@ -48,6 +50,7 @@ class House:
     searcher: Searcher
     upkeep: Upkeep
     runner: JobRunner
+    forgetting: Forgetting
     owner: str
     uploads: str
     endpoints: Mapping[str, Words]
@@ -69,7 +72,7 @@ class House:
 
     @classmethod
     async def open(cls, folder: Path, extractor: Extractor | None = None) -> House:
-        """As `app.py` does it."""
+        """As `app/` does it."""
         (folder / FILES).mkdir(parents=True, exist_ok=True)
         db = await Database.open(f"sqlite+aiosqlite:///{folder / 'petra.db'}")
         async with db.write() as conn:
@@ -114,9 +117,10 @@ class House:
         )
         upkeep = Upkeep(db, folder / "indexes", blobs, first, stage, swapped)
         runner = JobRunner(db, {**ingest.handlers, **upkeep.handlers})
+        forgetting = Forgetting(db, blobs, runner, upkeep, searcher, Watching(db, ingest.changed))
         await ingest.renew()
         await runner.start()
-        return cls(folder, db, blobs, ingest, searcher, upkeep, runner, owner, mine.id, endpoints)
+        return cls(folder, db, blobs, ingest, searcher, upkeep, runner, forgetting, owner, mine.id, endpoints)
 
     async def close(self) -> None:
         """As a server that was asked to leave."""

@@ -18,11 +18,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 from sqlalchemy.engine import Engine
 
 from petra import telemetry
 from petra.knowledge.index import collection as index_of_collection
+from petra.storage import collections, tables
 from petra.storage.database import Database
 
 from .agreement import EVERYWHERE, differences, words
@@ -30,6 +31,7 @@ from .house import MODELS, House
 from .old_database import still_there
 
 STEPS = 3
+OF_ONE = (tables.documents, tables.chunks, tables.symbols, tables.vectors, tables.uploads)
 WRITES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree", "open"})
 """What counts as a point of a life, beside every statement and commit."""
 
@@ -47,7 +49,7 @@ def main() -> None:
             _watch(child, asked.get("seconds"))
             continue
         try:
-            asyncio.run({"live": live, "migrate": migrate}[asked["do"]](folder, asked))
+            asyncio.run(DO[asked["do"]](folder, asked))
         except BaseException as error:
             say("crashed", f"{type(error).__name__}: {error}")
             raise
@@ -106,6 +108,44 @@ async def migrate(folder: Path, asked: dict[str, Any]) -> None:
     if asked["point"] is None:
         say("problems", await still_there(db))
     await db.close()
+
+
+async def forget(folder: Path, asked: dict[str, Any]) -> None:
+    """A collection is filled and then removed, killed at a point of that."""
+    points, chance = Points(folder), random.Random(asked["point"])  # noqa: S311
+    house = await House.open(folder)
+    uploads = {}
+    for _ in range(3):
+        text = _text(folder, chance)
+        id, _ = await house.upload(text)
+        uploads[id] = text
+    await house.idle()
+    await house.indexes.refresh(house.uploads, settle=True)
+    say("filled", {"collection": house.uploads, "uploads": uploads})
+    points.arm(asked["point"])
+    await house.forgetting.forget(house.uploads)
+    say("count", points.count)
+    await house.close()
+
+
+async def forgotten(folder: Path, asked: dict[str, Any]) -> None:
+    """See that all of that collection is there, and then remove it, or that nothing of it is left."""
+    collection, uploads = asked["collection"], asked["uploads"]
+    house = await House.open(folder)
+    await house.idle()
+    async with house.db.read() as conn:
+        whole = await collections.get(conn, collection) is not None
+        left = [table for table in OF_ONE if await conn.scalar(select(func.count()).select_from(table))]
+    if whole:
+        say("problems", await differences(house, {}, uploads))
+        await house.forgetting.forget(collection)
+    elif left:
+        say("problems", [f"rows are left: {[table.name for table in left]}"])
+    await house.upkept("gc")
+    paths = [*folder.rglob(collection), *(folder / "blobs").iterdir()]
+    say("problems", [f"{path} is left" for path in paths])
+    say("whole", whole)
+    await house.close()
 
 
 async def live(folder: Path, asked: dict[str, Any]) -> None:
@@ -239,6 +279,8 @@ def _write(path: Path, text: str) -> None:
     fresh.write_text(text)
     fresh.replace(path)
 
+
+DO = {"live": live, "migrate": migrate, "forget": forget, "forgotten": forgotten}
 
 if __name__ == "__main__":
     main()

@@ -61,6 +61,16 @@ class Loop:
         for path in self.folder.glob("old.db*"):
             path.unlink()
 
+    def forget(self, point: int) -> tuple[bool, int | None]:
+        """A collection is removed, killed at that point, and looked for. Returns whether it was still whole,
+        and how many points there are, when its removal was not killed."""
+        said = dict(self._told({"do": "forget", "point": point}))
+        for what, value in self._told({"do": "forgotten", **said["filled"]}):
+            self._take(what, value)
+            if what == "whole":
+                return value, said.get("count")
+        raise AssertionError("it was not looked for")
+
     def _take(self, what: str, value: Any) -> None:
         if what == "problems":
             self.problems += value

@@ -15,6 +15,7 @@ from petra.knowledge.index.dense import Sizes
 from petra.knowledge.index.entry import Candidates, Vector
 from petra.knowledge.index.follow import PORTION, Follower, Static
 from petra.knowledge.index.stored import Similarity, as_compared
+from petra.knowledge.turns import Turns
 from petra.storage import collections
 from petra.storage.database import Database
 from petra.storage.rows import batches
@@ -53,8 +54,8 @@ class Indexes:
         self._sizes = sizes
         self._follower = Follower(db, model_id, similarity, static)
         self._open: dict[str, CollectionIndex] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._writing: dict[str, asyncio.Lock] = {}
+        self._locks = Turns()
+        self._writing = Turns()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._searches = 0
         self._closing = False
@@ -120,7 +121,7 @@ class Indexes:
         await self._whole(self._forget(collection_id))
 
     async def _forget(self, collection_id: str) -> None:
-        async with self._writing.setdefault(collection_id, asyncio.Lock()), self._lock(collection_id):
+        async with self._writing.of(collection_id), self._locks.of(collection_id):
             await self._drop(collection_id, self._open.pop(collection_id, None))
 
     async def _drop(self, collection_id: str, index: CollectionIndex | None) -> None:
@@ -134,7 +135,7 @@ class Indexes:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         for collection_id in list(self._open):
-            async with self._lock(collection_id):
+            async with self._locks.of(collection_id):
                 index = self._open.pop(collection_id, None)
             if index:
                 await self._settle(collection_id, index, soon=True)
@@ -152,7 +153,7 @@ class Indexes:
         index = self._open.get(collection_id)
         if index and index.watermark == revision:
             return index
-        behind = index is not None and self._lock(collection_id).locked()
+        behind = index is not None and self._locks.of(collection_id).locked()
         task = self._task(self._current(collection_id, ()))
         await asyncio.wait({task}, timeout=PATIENCE if behind else None)
         if not task.done():
@@ -164,23 +165,23 @@ class Indexes:
 
     async def _current(self, collection_id: str, embedded: Collection[str] | None) -> CollectionIndex:
         """The index, opened if need be, after all changes."""
-        async with self._lock(collection_id):
+        async with self._locks.of(collection_id):
             index = self._open.get(collection_id)
-            if index is None:
-                index = CollectionIndex(self._root / collection_id, self._space, self._sizes)
-                await asyncio.to_thread(index.open)
-                try:
+            try:
+                if index is None:
+                    index = CollectionIndex(self._root / collection_id, self._space, self._sizes)
+                    await asyncio.to_thread(index.open)
                     await self._follow(collection_id, index, check=True)
-                except NotFound:  # it was removed a moment ago, and opening it has made its folder again
-                    await self._drop(collection_id, index)
-                    raise
-                await self._follower.late(collection_id, index, None)
-                self._open[collection_id] = index
-                await self._static_again(collection_id, index)
-            else:
-                await self._follow(collection_id, index)
-                await self._follower.late(collection_id, index, embedded)
-        if index.unsettled and not self._writing.setdefault(collection_id, asyncio.Lock()).locked():
+                    await self._follower.late(collection_id, index, None)
+                    self._open[collection_id] = index
+                    await self._static_again(collection_id, index)
+                else:
+                    await self._follow(collection_id, index)
+                    await self._follower.late(collection_id, index, embedded)
+            except NotFound:  # it was removed a moment ago, and opening it has made its folder again
+                await self._drop(collection_id, self._open.pop(collection_id, index))
+                raise
+        if index.unsettled and not self._writing.of(collection_id).locked():
             self._task(self._settle(collection_id, index, soon=False))
         return index
 
@@ -211,19 +212,19 @@ class Indexes:
         for some in portions:
             if self._closing:
                 return
-            async with self._lock(collection_id):
+            async with self._locks.of(collection_id):
                 await self._follower.make_static(index, some)
 
     async def _settle(self, collection_id: str, index: CollectionIndex, *, soon: bool) -> None:
         """Write the index, while it is searched and changed."""
-        async with self._writing.setdefault(collection_id, asyncio.Lock()):
-            async with self._lock(collection_id):
+        async with self._writing.of(collection_id):
+            async with self._locks.of(collection_id):
                 draft = await asyncio.to_thread(index.draft, soon=soon)
             if draft is None:
                 return
             written = await asyncio.to_thread(index.write, draft, self._breathe)
             if written:
-                async with self._lock(collection_id):
+                async with self._locks.of(collection_id):
                     await asyncio.to_thread(index.adopt, draft, written)
 
     def _breathe(self) -> None:
@@ -247,6 +248,3 @@ class Indexes:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, PetraError):
             log.warning("index_task_failed", error=type(error).__name__)
-
-    def _lock(self, collection_id: str) -> asyncio.Lock:
-        return self._locks.setdefault(collection_id, asyncio.Lock())
