@@ -149,7 +149,7 @@ class Lock:
             self._file = None
 
     def _taken(self) -> AlreadyRunning:
-        pid = _holder(self._data_dir)
+        pid = holder(self._data_dir)
         return AlreadyRunning(
             "Petra is already running" + (f" (process {pid})" if pid else ""),
             cause=f"One server at a time uses {self._data_dir}",
@@ -213,7 +213,7 @@ def find_or_start(data_dir: Path, timeout: float = 60.0, argv: Sequence[str] = (
                 break
             process, starts = _start(data_dir, argv), starts + 1
         time.sleep(0.02)
-    if process is None and (pid := _holder(data_dir)):
+    if process is None and (pid := holder(data_dir)):
         raise NotStarted(
             f"The Petra server (process {pid}) does not say where it listens",
             cause=f"It has not written {data_dir / RUN_FILE}, or that was removed or damaged since",
@@ -232,7 +232,7 @@ def stop(data_dir: Path, timeout: float = 15.0) -> int | None:
     Raises PetraError when it is still there after `timeout` seconds.
     """
     running = read(data_dir)
-    pid = running.pid if running else _holder(data_dir)
+    pid = running.pid if running else holder(data_dir)
     if pid is None:
         return None
     os.kill(pid, signal.SIGTERM)
@@ -248,8 +248,8 @@ def stop(data_dir: Path, timeout: float = 15.0) -> int | None:
     return pid
 
 
-def _holder(data_dir: Path) -> int | None:
-    """The process that holds the lock, for a server whose run.json is gone or not there yet."""
+def holder(data_dir: Path) -> int | None:
+    """The process that holds the lock: that of a server, also of one whose run.json is not there (yet)."""
     try:
         pid = int((data_dir / LOCK_FILE).read_text(encoding="ascii"))
     except (OSError, ValueError):

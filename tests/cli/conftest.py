@@ -6,13 +6,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
 from petra import rendezvous
 from tests.serving import environment, petra
+
+
+class Started(subprocess.Popen[str]):
+    """A command that runs. Where a test fails beside it, it is killed: waiting for it would never end."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
 
 
 @dataclass(frozen=True)
@@ -21,6 +33,7 @@ class Shell:
 
     folder: Path
     environ: dict[str, str]
+    started: list[Started] = field(default_factory=list)
 
     @property
     def data_dir(self) -> Path:
@@ -34,15 +47,18 @@ class Shell:
         assert "Traceback" not in done.stderr
         return done
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    def start(self, *arguments: str) -> Started:
+        process = Started(
             petra(*arguments),
             env=self.environ,
             cwd=self.folder,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
 
 
 @pytest.fixture(scope="package")
@@ -80,5 +96,8 @@ def shell(model: str) -> Iterator[Shell]:
             "PORT": "0",
             "IDLE_EXIT": "60",
         }
-        yield Shell(folder, {**environment(**settings), "PATH": os.environ["PATH"]})
+        shell = Shell(folder, {**environment(**settings), "PATH": os.environ["PATH"]})
+        yield shell
+        for process in shell.started:
+            process.kill()
         rendezvous.stop(folder / "data")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Shell
 
@@ -56,6 +59,45 @@ def test_a_change_is_one_line_until_ctrl_c(shell: Shell) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
-def test_a_single_file_is_not_followed(shell: Shell) -> None:
-    refused = shell.run("index", "course/paging.md", "--watch", code=1)
-    assert "Index the folder that it is in" in refused.stderr
+def test_a_command_that_runs_does_not_outlive_a_failure(shell: Shell) -> None:
+    with pytest.raises(AssertionError), shell.start("index", "followed", "--watch") as process:
+        raise AssertionError
+    assert process.poll() == -signal.SIGKILL
+
+
+def test_a_single_file_is_followed_by_itself(shell: Shell) -> None:
+    folder = shell.folder / "alone"
+    folder.mkdir()
+    (folder / "notes.md").write_text("A semaphore counts.\n")
+    with shell.start("index", "alone/notes.md", "--watch") as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("Following alone, notes.md"):
+                break
+        (folder / "other.md").write_text("Nobody has asked for this one.\n")
+        (folder / "notes.md").write_text("A vexillological semaphore.\n")
+        assert "notes.md: can be searched as it is now (" in process.stdout.readline()
+        assert "vexillological" in shell.run("search", "vexillological").stdout
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    status = json.loads(shell.run("status", "--json").stdout)["index"]["collections"]
+    (alone,) = (item for item in status if item["name"] == "alone")
+    assert alone["documents"] == {"ready": 1} and alone["watching"]["state"] == "watched"
+
+
+def test_what_comes_and_goes_is_not_told(shell: Shell) -> None:
+    folder = shell.folder / "edited"
+    folder.mkdir()
+    (folder / "notes.md").write_text("A semaphore counts.\n")
+    with shell.start("index", "edited", "--watch") as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("Following"):
+                break
+        for name in ("4913", ".notes.md.swp", "notes.md~", "sedQ1w2E3", "brief.txt"):
+            (folder / name).write_text("For a moment.\n")
+            (folder / name).unlink()
+        (folder / "notes.md").write_text("A semaphore counts down.\n")
+        assert process.stdout.readline()[9:].startswith("notes.md: can be searched")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0

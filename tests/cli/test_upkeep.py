@@ -37,6 +37,10 @@ def test_reindex_with_a_model_that_is_not_there_leaves_the_index(shell: Shell) -
     assert "paging.md" in shell.run("search", "page table", "--collection", "course").stdout
 
 
+def test_reindex_with_an_empty_name_is_refused(shell: Shell) -> None:
+    assert "it is empty: give a name" in shell.run("reindex", "--model", "", code=2).stderr
+
+
 def test_gc_says_what_it_freed(shell: Shell) -> None:
     shown = shell.run("gc", "--previous").stdout
     assert "traces of deleted files and passages" in shown

@@ -242,7 +242,7 @@ async def test_what_is_left_out_of_a_folder(room: Room, folder: Path, tmp_path: 
         ("files", "a link", ["link.txt"]),
         ("files", "may hold secrets", [".env"]),
         ("files", "not a regular file", ["pipe.txt"]),
-        ("files", "too large", ["big.csv"]),
+        ("files", "too large (over 4 MiB)", ["big.csv"]),
         ("folders", "dependencies or caches", ["env/", "node_modules/"]),
         ("folders", "hidden", [".git/"]),
     ]

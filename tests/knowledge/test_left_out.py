@@ -26,33 +26,48 @@ def write(root: Path, *paths: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"),
+    ("name", "reason"),
     [
-        ("src/main.py", None),
+        ("main.py", None),
         ("Makefile", None),
         ("a", None),
         ("notes.bak.md", None),
-        ("node_modules/x/index.js", "dependencies or caches"),
-        (".git/config", "hidden"),
-        ("deep/.env.local", "may hold secrets"),
-        (".config/id_rsa", "may hold secrets"),
+        (".env.local", "may hold secrets"),
+        ("id_rsa", "may hold secrets"),
         ("app.min.js", "generated"),
         ("schema_pb2.py", "generated"),
         ("yarn.lock", "generated"),
         ("a.md~", "left behind by an editor"),
         ("#a.md#", "left behind by an editor"),
         ("a.md.swp", "left behind by an editor"),
+        ("4913", "left behind by an editor"),
+        ("sedQ1w2E3", "left behind by an editor"),
+        ("a.py___jb_tmp___", "left behind by an editor"),
+        ("sediments", None),
         ("logo.PNG", "not text"),
     ],
 )
-def test_by_its_path(path: str, reason: str | None) -> None:
-    assert ignore.why(path, 100) == reason
+def test_a_file_by_its_name(name: str, reason: str | None) -> None:
+    assert ignore.file(name, 100) == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("src", None),
+        ("node_modules", "dependencies or caches"),
+        (".git", "hidden"),
+        ("a.egg-info", "dependencies or caches"),
+    ],
+)
+def test_a_folder_by_its_name(name: str, reason: str | None) -> None:
+    assert ignore.folder(name) == reason
 
 
 def test_by_its_size() -> None:
-    assert ignore.why("a.md", ignore.LARGEST_TEXT) is None
-    assert ignore.why("a.md", ignore.LARGEST_TEXT + 1) == "too large"
-    assert ignore.why("a.pdf", ignore.LARGEST_TEXT + 1) is None
+    assert ignore.file("a.md", ignore.LARGEST_TEXT) is None
+    assert ignore.file("a.md", ignore.LARGEST_TEXT + 1) == "too large (over 4 MiB)"
+    assert ignore.file("a.pdf", ignore.LARGEST_TEXT + 1) is None
 
 
 CODE = "\n".join(f"    result_{n} = combine(result_{n - 1}, {n})" for n in range(60))

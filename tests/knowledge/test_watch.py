@@ -14,6 +14,7 @@ import pytest
 
 from petra import platform
 from petra.knowledge import mirror as mirroring
+from petra.knowledge.changes import Published
 from petra.knowledge.mirror import Mirror
 
 
@@ -26,10 +27,10 @@ class Followed:
         self.times = 0
         self.mirror = Mirror(root, self._publish)
 
-    async def _publish(self, paths: Collection[str]) -> dict[str, str]:
+    async def _publish(self, paths: Collection[str]) -> Published:
         self.told += paths
         self.times += 1
-        return {}
+        return Published(removed=list(paths))
 
     async def hears(self, *paths: str) -> None:
         """Wait until all of these have been published, then forget them."""

@@ -36,6 +36,8 @@ async def reindex(request: web.Request) -> web.Response:
     asked = await body.read(request, ReindexRequest)
     if asked.rollback and (asked.model or asked.incremental):
         raise BadRequest("Going back and building anew are two things", remedy="Ask for one of them")
+    if asked.model is not None and not asked.model.strip():
+        raise BadRequest("The name of the model is empty", remedy="`petra models list` shows those there are")
     return await _started(request, "reindex", attrs.asdict(asked))
 
 

@@ -14,9 +14,8 @@ from petra.assistant import views
 from petra.assistant.scope import readable
 from petra.assistant.subject import left_out, refuse_secrets
 from petra.errors import BadRequest, NotFound
-from petra.knowledge.exclusions import BY_PETRA
 from petra.knowledge.forget import Forgetting
-from petra.knowledge.ignore import SECRET
+from petra.knowledge.ignore import BY_PETRA, SECRET
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.names import shown
 from petra.knowledge.search import Passage, Searcher, path_below

@@ -9,11 +9,12 @@ from typing import Any
 
 from petra.cli import skipped
 from petra.cli.client import Client, connect
-from petra.cli.indexing import index, learning, learnt
+from petra.cli.indexing import Indexed, index, learning, learnt
 from petra.cli.options import file_or_folder
 from petra.cli.show import line
 from petra.cli.working import progress
-from petra.errors import BadRequest, NotFound
+from petra.errors import NotFound
+from petra.knowledge.names import escaped
 
 HELP = "make a file or folder searchable"
 _DONE = {
@@ -42,16 +43,24 @@ def run(args: argparse.Namespace) -> int:
     """Index, wait until words can be searched, and say what became of every file that is not as a whole."""
     if args.dry_run:
         return _tell(args.path.expanduser().resolve())
-    if args.watch and args.path.is_file():
-        raise BadRequest("A single file is not followed", remedy="Index the folder that it is in")
     client = connect(args)
     indexed = index(client, args.path, args.collection)
-    found = client.get("/api/v1/documents", collection=indexed.collection)
+    found = [
+        item
+        for item in client.get("/api/v1/documents", collection=indexed.collection)
+        if indexed.holds(item["path"])
+    ]
     ready = sum(item["state"] == "ready" for item in found)
-    line(f"{indexed.collection}: {ready} of {len(found)} documents can be searched")
+    what = indexed.collection + (f", {escaped(indexed.path)}" if indexed.path else "")
+    line(f"{what}: {ready} of {len(found)} document{'s' * (len(found) != 1)} can be searched")
+    if indexed.path and not args.path.is_file():
+        line(
+            f"It is a part of {indexed.collection}, which is followed; --collection NAME makes one of its own"
+        )
     if not found:
         line("Nothing in it is text, code, a PDF, an Office file or the like (docs/formats.md)")
-    for text in skipped.lines(indexed.job["skipped"]):
+    # Of a part, nobody has counted by itself.
+    for text in skipped.lines(indexed.job["skipped"]) if indexed.path is None else ():
         line(text)
     if indexed.job["reason"]:
         line(indexed.job["reason"])
@@ -60,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             what = "left out" if item["state"] == "failed" else "read in part"
             line(f"  {what}: {item['path']}: {item['reason']}")
     _tell_meaning(client, indexed.job["collection_id"], wait=args.wait)
-    return _follow(client, indexed.job["collection_id"], indexed.collection) if args.watch else 0
+    return _follow(client, indexed) if args.watch else 0
 
 
 def _tell_meaning(client: Client, collection_id: str, *, wait: bool) -> None:
@@ -73,7 +82,6 @@ def _tell_meaning(client: Client, collection_id: str, *, wait: bool) -> None:
 
 def _tell(path: Path) -> int:
     """What indexing `path` would do, without a server, a model or an index."""
-    from petra.knowledge.names import escaped
     from petra.knowledge.preview import preview
     from petra.knowledge.skipped import summary
 
@@ -98,16 +106,19 @@ def _tell(path: Path) -> int:
     return 0
 
 
-def _follow(client: Client, collection_id: str, name: str) -> int:
+def _follow(client: Client, indexed: Indexed) -> int:
     """One line for each change, until Ctrl-C."""
+    collection_id = indexed.job["collection_id"]
+    what = indexed.collection + (f", {escaped(indexed.path)}" if indexed.path else "")
     try:
         told, after = client.get(f"/api/v1/collections/{collection_id}/changes"), 0
-        line(f"Following {name}" + (f" by looking at it: {told['reason']}" if told["reason"] else ""))
+        line(f"Following {what}" + (f" by looking at it: {told['reason']}" if told["reason"] else ""))
         while True:
             after = max((change["number"] for change in told["changes"]), default=after)
             told = client.get(f"/api/v1/collections/{collection_id}/changes", after=after)
             for change in told["changes"]:
-                line(_told(change))
+                if change["path"] == "." or indexed.holds(change["path"]):
+                    line(_told(change))
     except KeyboardInterrupt:
         return 0
 

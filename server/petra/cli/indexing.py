@@ -24,6 +24,10 @@ class Indexed:
     path: str | None
     job: dict[str, Any]
 
+    def holds(self, path: str) -> bool:
+        """Whether a document of the collection is at or below that place."""
+        return self.path is None or path == self.path or path.startswith(f"{self.path}/")
+
 
 def index(client: Client, path: Path, name: str | None = None) -> Indexed:
     """Index `path` and wait until its words can be searched, showing progress on stderr. Ctrl-C cancels the

@@ -71,6 +71,13 @@ def words(text: str) -> str:
     return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
+def name(text: str) -> str:
+    """A name, for argparse: an empty one, as of a variable that is not set, is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: give a name")
+    return text
+
+
 def file_or_folder(text: str) -> Path:
     """A file or folder, for argparse: an empty one, as of a variable that is not set, is not this folder."""
     if not text:

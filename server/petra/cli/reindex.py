@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from petra.cli.client import connect
+from petra.cli.options import name
 from petra.cli.show import line
 from petra.cli.waiting import finished
 
@@ -15,7 +16,7 @@ HELP = "build the search index anew, or for another embedder"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to build."""
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--model", metavar="NAME", help="for this embedder (`petra models list`)")
+    what.add_argument("--model", metavar="NAME", type=name, help="for this embedder (`petra models list`)")
     what.add_argument("--incremental", action="store_true", help="only what is missing in the index there is")
     what.add_argument("--rollback", action="store_true", help="back to the version before the last swap")
 

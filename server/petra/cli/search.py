@@ -13,6 +13,8 @@ from petra.cli.show import line, place, shortened
 from petra.knowledge.names import escaped
 
 HELP = "find passages in your files"
+PASSAGES = 8
+"""What TOP_K is unless it is set. The settings take too long to load for a line of help."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--in", dest="path", metavar="PATH", type=file_or_folder, help="a file or folder; indexed first"
     )
     where.add_argument("--collection", metavar="NAME", help="a collection that is indexed already")
-    parser.add_argument("-k", type=int, metavar="N", help="how many passages")
+    parser.add_argument("-k", type=int, metavar="N", help=f"how many passages ({PASSAGES}, or TOP_K)")
     parser.add_argument("--explain", action="store_true", help="show why each passage is where it is")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -47,7 +49,12 @@ def run(args: argparse.Namespace) -> int:
         line(json.dumps(found, ensure_ascii=False))
         return 0
     if not found["passages"]:
-        line("Nothing was found.")
+        has_words = any(char.isalnum() for char in args.query)
+        line(
+            "Nothing was found."
+            if has_words
+            else "Nothing was found: there is no word in what was asked for."
+        )
     for number, item in enumerate(found["passages"], 1):
         line(f"{number}. {escaped(item['path'])}{place(item)}  ({item['score']:.2f})")
         line(f"   {shortened(item['text'], 160)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from petra import __version__, rendezvous
@@ -28,8 +29,7 @@ def run(args: argparse.Namespace) -> int:
     """Print it; starts nothing."""
     running = rendezvous.read(data_dir(args))
     if running is None:
-        line(json.dumps({"running": False}) if args.json else "Petra is not running. Start it: petra serve")
-        return NOT_RUNNING
+        return _not_running(data_dir(args), as_json=args.json)
     found: dict[str, Any] = {
         "running": True,
         "pid": running.pid,
@@ -48,8 +48,10 @@ def run(args: argparse.Namespace) -> int:
     if running.version != __version__:
         line(f"This command is {__version__}: run `petra stop` and start it again")
         return 0
+    names = {item["id"]: item["name"] for item in found["index"]["collections"]}
     for job in found["open_jobs"]:
-        line(f"  {progress(job)}")
+        of = names.get(job["collection_id"])
+        line(f"  {of}: {progress(job)}" if of else f"  {progress(job)}")
     for name, worker in found["workers"].items():
         line(f"  {name}: {describe(worker, newest_pull(recent, worker['model']))}")
     for item in found["index"]["collections"]:
@@ -60,6 +62,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _not_running(folder: Path, *, as_json: bool) -> int:
+    """No server says where it listens. One that is about to, or has just ceased to, holds the lock."""
+    pid = rendezvous.holder(folder)
+    if as_json:
+        line(json.dumps({"running": False} | ({"pid": pid} if pid else {})))
+    elif pid:
+        line(f"Petra is starting or stopping (process {pid}). Ask again in a moment")
+    else:
+        line("Petra is not running. Start it: petra serve")
+    return NOT_RUNNING
+
+
 def contents(item: dict[str, Any]) -> str:
     """What a collection holds: `12 documents (1 failed), 340 passages, 80 % of them embedded, 1.2 MB`."""
     counts = dict(item["documents"])
@@ -67,7 +81,7 @@ def contents(item: dict[str, Any]) -> str:
     others = [f"{count} {state}" for state, count in sorted(counts.items()) if state != "ready"]
     parts = [f"{total} document{'s' * (total != 1)}" + (f" ({', '.join(others)})" if others else "")]
     if item["chunks"]:
-        parts.append(f"{item['chunks']:,} passages")
+        parts.append(f"{item['chunks']:,} passage{'s' * (item['chunks'] != 1)}")
     if item["embedded"] < item["chunks"]:
         parts.append(f"{100 * item['embedded'] // item['chunks']} % of them embedded")
     if item["bytes"]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection as Some
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from petra.knowledge.filler import Filler
 from petra.knowledge.publish import Publisher
 from petra.knowledge.reading import FolderReader
+from petra.knowledge.turns import Turns
 from petra.knowledge.walk import Found, walk
 from petra.storage import collections, documents
 from petra.storage.collections import Collection
@@ -28,10 +29,12 @@ class _Seen:
 @dataclass(frozen=True)
 class Published:
     """What became of some paths: `folders` are those that only a job walks, `left_out` the files that are
-    there and cannot be searched, each with the reason."""
+    there and cannot be searched, each with the reason, `removed` those that could be and are not there any
+    more."""
 
-    folders: list[str]
-    left_out: dict[str, str]
+    folders: Sequence[str] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    removed: Sequence[str] = ()
 
 
 class Changes:
@@ -42,18 +45,18 @@ class Changes:
         self._reader = reader
         self._publisher = publisher
         self._filler = filler
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns = Turns()
 
     async def publish(self, collection_id: str, paths: Some[str]) -> Published:
         """Bring the documents at `paths` (relative to the folder, with `/`) to what is there now: read,
         removed, or as they were."""
-        async with self._turns.setdefault(collection_id, asyncio.Lock()):
+        async with self._turns.of(collection_id):
             looked = time.monotonic_ns()
             async with self._db.read() as conn:
                 collection = await collections.get(conn, collection_id)
                 known = await documents.known_at(conn, collection_id, list(paths))
             if collection is None or collection.root is None:
-                return Published([], {})
+                return Published()
             root = Path(collection.root)
             seen = await asyncio.to_thread(_seen, root, sorted(paths))
             wanted = [
@@ -68,7 +71,8 @@ class Changes:
             await self._publisher.publish(collection, reading.drafts, gone, ahead=looked)
         await self._embed(collection, [draft.path for draft in reading.drafts])
         failed = {draft.path: draft.content for draft in reading.drafts if isinstance(draft.content, str)}
-        return Published(seen.folders, seen.left_out | dict(reading.left_out) | failed)
+        left_out = seen.left_out | dict(reading.left_out) | failed
+        return Published(seen.folders, left_out, [item.path for item in gone])
 
     async def _embed(self, collection: Collection, paths: Sequence[str]) -> None:
         if paths:

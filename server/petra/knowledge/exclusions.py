@@ -14,9 +14,8 @@ from pathlib import Path
 
 from petra.knowledge import gitignore
 from petra.knowledge.gitignore import LONGEST, Rules
+from petra.knowledge.ignore import BY_GIT, BY_PETRA
 
-BY_GIT = "ignored by git"
-BY_PETRA = "in .petraignore"
 GIT, PETRA = ".gitignore", ".petraignore"
 RULES = frozenset((GIT, PETRA))
 """Files whose change may let in or leave out any number of others."""

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 from petra.errors import NotFound, UnreadableDocument
-from petra.knowledge import skipped
+from petra.knowledge import reasons, skipped
 from petra.knowledge.extract.extractor import READERS
 from petra.knowledge.filler import Filler
 from petra.knowledge.publish import Draft, Publisher
 from petra.knowledge.reading import UNREAD, FolderReader, Reading
+from petra.knowledge.turns import Turns
 from petra.knowledge.walk import EVERYTHING, Found, Walk, walk
 from petra.storage import collections, documents
 from petra.storage.collections import Collection
@@ -46,17 +47,21 @@ class FolderIngest:
         self._reader = reader
         self._publisher = publisher
         self._filler = filler
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns = Turns()
 
     async def run(self, context: JobContext) -> None:
-        """Handle a job of kind "index"; payload {"only": a file's name, or None for all}."""
+        """Handle a job of kind "index"; payload {"only": a file's path, or None for all}."""
         collection_id = str(context.job.collection_id)
-        async with self._turns.setdefault(collection_id, asyncio.Lock()):
+        async with self._turns.of(collection_id):
             async with self._db.read() as conn:
                 collection = await collections.get(conn, collection_id)
             if collection is None or collection.root is None:
                 raise NotFound("The collection is gone", cause="It was removed meanwhile")
-            await self._index(context, collection, Path(collection.root), context.job.payload.get("only"))
+            try:
+                await self._index(context, collection, Path(collection.root), context.job.payload.get("only"))
+            except (NotFound, UnreadableDocument):
+                await self._leave_no_empty_one(context, collection)
+                raise
 
     async def _index(self, context: JobContext, collection: Collection, root: Path, only: str | None) -> None:
         self._publisher.begin(collection.id)
@@ -80,8 +85,18 @@ class FolderIngest:
         ]
         left_out += await self._read(context, collection, root, changed, known)
         await context.note(skipped=skipped.summary(left_out))
+        if only is not None and left_out:
+            raise reasons.left_out(*left_out[0])
         await self._publisher.finish(collection)
         await self._filler.fill(collection)
+
+    async def _leave_no_empty_one(self, context: JobContext, collection: Collection) -> None:
+        """What could not be read at all, ever, is no collection. The job stays, to tell why."""
+        async with self._db.write() as conn:
+            if not await collections.is_empty(conn, collection.id):
+                return
+            await collections.remove(conn, collection.id, sparing=context.job.id)
+        await self._publisher.forget(collection.id)
 
     def _compared(
         self, found: Walk, known: Mapping[str, Known], only: str | None
@@ -156,10 +171,9 @@ async def _walk(root: Path, only: str | None) -> Walk:
             remedy="Check that the folder is there and that you may read it",
         ) from error
     if only is not None and not found.files:
-        reason = found.left_out[0][1] if found.left_out else "it is not there"
-        raise UnreadableDocument(
-            f"{only} was not indexed", cause=f"It is left out: {reason}", remedy="Choose another file"
-        )
+        if found.left_out:
+            raise reasons.left_out(only, found.left_out[0][1])
+        raise NotFound(f"{only} is not there any more", remedy="Check the path")
     return found
 
 

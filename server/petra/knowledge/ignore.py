@@ -1,11 +1,10 @@
 """What never becomes a passage, nor any other part of a prompt: secrets, dependencies, generated and
-binary files. Pure, and the one place that says so. Whoever is about to read a file asks `why`, whoever
-has its text asks `why_text`; `exclusions` adds the rules that the person's own folders hold."""
+binary files. Pure, and the one place that says so. Whoever looks into a folder asks `folder` and `file`,
+whoever has a text asks `why_text`; `exclusions` adds the rules that the person's own folders hold."""
 
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 
 from petra.knowledge import generated, secrets
 
@@ -16,6 +15,9 @@ LARGEST_NOTEBOOK = 64 * MiB
 """Pictures in it are text, of which nothing is read."""
 MOST_FILES = 50_000
 SECRET = "may hold secrets"  # noqa: S105
+LARGE = "too large"
+BY_GIT = "ignored by git"
+BY_PETRA = "in .petraignore"
 
 FOLDER_MARKS = frozenset(("pyvenv.cfg", "CACHEDIR.TAG"))
 """A folder with one of these files says itself that it holds an environment or a cache."""
@@ -34,7 +36,9 @@ _BINARY = re.compile(
     r"|py[co]|rar|safetensors|so|sqlite3?|tar|tgz|tiff?|ttf|wasm|wav|webm|webp|whl|wmv|woff2?|xls|xz|zip|zst"
 )
 # Left behind while a file is saved, by editors that are in the middle of it or have crashed.
-_BACKUP = re.compile(r".+~|#.+#|.+\.(sw[a-p]|swpx|bak|orig|rej|tmp)|4913")
+_BACKUP = re.compile(r".+~|#.+#|.+\.(sw[a-p]|swpx|bak|orig|rej|tmp)|.+___jb_(tmp|old)___|4913")
+_SED = re.compile(r"sed(?=.*[A-Z0-9])[A-Za-z0-9]{6}")
+LEFT_BEHIND = "left behind by an editor"
 
 
 def folder(name: str) -> str | None:
@@ -55,22 +59,14 @@ def file(name: str, size: int) -> str | None:
         return "hidden"
     if generated.named(lower):
         return "generated"
-    if _BACKUP.fullmatch(lower):
-        return "left behind by an editor"
+    if _BACKUP.fullmatch(lower) or _SED.fullmatch(name):
+        return LEFT_BEHIND
     stem, _, suffix = lower.rpartition(".")
     if stem and _BINARY.fullmatch(suffix):
         return "not text"
-    if size > _LARGEST.get(suffix, LARGEST_TEXT):
-        return "too large"
+    if size > (most := _LARGEST.get(suffix, LARGEST_TEXT)):
+        return f"{LARGE} (over {most // MiB} MiB)"
     return None
-
-
-def why(path: str, size: int = 0) -> str | None:
-    """Why the file at `path` is left out, or None. The path is relative to the folder that a person works
-    in, with `/`: what is above it is not looked at."""
-    *folders, name = PurePosixPath(path).parts
-    reasons = (folder(part) for part in folders)
-    return file(name, size) or next((reason for reason in reasons if reason), None)
 
 
 def why_text(text: str, name: str, *, made_too: bool = False) -> str | None:

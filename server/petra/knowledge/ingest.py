@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import Callable, Mapping
 from collections.abc import Collection as Some
 from pathlib import Path
 
-from petra.errors import BadRequest, NotFound, UnreadableDocument
-from petra.knowledge import secrets
-from petra.knowledge.changes import Changes
+from petra.errors import NotFound, UnreadableDocument
+from petra.knowledge import homes, secrets
+from petra.knowledge.changes import Changes, Published
 from petra.knowledge.embedding import Endpoint
 from petra.knowledge.extract import sniff
 from petra.knowledge.extract.extractor import Extractor
 from petra.knowledge.filler import KIND as EMBED
 from petra.knowledge.filler import Filler, OpenFiles
 from petra.knowledge.folder import FolderIngest
+from petra.knowledge.homes import Place
 from petra.knowledge.index import Indexes
-from petra.knowledge.names import LONGEST, shown
 from petra.knowledge.publish import Draft, Publisher
 from petra.knowledge.reading import FolderReader
 from petra.knowledge.space import Space
@@ -79,14 +78,14 @@ class Ingest:
         """End what runs beside the jobs."""
         await self._filler.close()
 
-    async def changed(self, collection_id: str, paths: Some[str]) -> Mapping[str, str]:
+    async def changed(self, collection_id: str, paths: Some[str]) -> Published:
         """Publish what these files of a folder hold now (`paths` relative to it, with `/`), without a job:
         for the few that a person saves. What is missing there is removed; for a folder among them there is
-        a job after all. Returns the files that cannot be searched now, each with the reason."""
+        a job after all."""
         published = await self._changes.publish(collection_id, paths)
         if published.folders:
             await self._index_again(collection_id)
-        return published.left_out
+        return published
 
     async def add_upload(self, owner_id: str, upload: Upload, collection_id: str) -> tuple[Document, Job]:
         """Make a document of a stored upload, and the job that reads it.
@@ -154,14 +153,25 @@ class Ingest:
         """Make a folder (or one file of it) of this machine a collection, and the job that reads it.
 
         Only for callers who may open paths here. A collection that mirrors this folder already is
-        brought up to date. Raises NotFound, and BadRequest when the name belongs to something else.
+        brought up to date; without a name, one that follows a folder above it will do. Raises NotFound,
+        UnreadableDocument, and BadRequest when the name belongs to something else.
         """
-        root, only = await asyncio.to_thread(_root, path)
+        place = await asyncio.to_thread(homes.place_of, path)
+        above = await self._followed_above(owner_id, place) if collection_name is None else None
         async with self._db.write() as conn:
-            collection = await _collection(conn, owner_id, root, collection_name)
-            job = await _index_job(conn, collection, only)
+            if above and await collections.get(conn, above[0].id):
+                home, place = above
+            else:
+                home = await homes.collection_of(conn, owner_id, place.root, collection_name)
+            job = await _index_job(conn, home, place.only)
         self._wake()
-        return collection, job
+        return home, job
+
+    async def _followed_above(self, owner_id: str, place: Place) -> tuple[Collection, Place] | None:
+        async with self._db.read() as conn:
+            followed = await collections.followed(conn)
+        mine = [item for item, only in followed if only is None and item.owner_id == owner_id]
+        return await asyncio.to_thread(homes.followed_above, place, mine)
 
     async def _index_again(self, collection_id: str) -> None:
         async with self._db.write() as conn:
@@ -240,56 +250,6 @@ async def _index_job(conn: Connection, collection: Collection, only: str | None)
     if waiting:
         return waiting[0]
     return await jobs.enqueue(conn, "index", collection.owner_id, {"only": only}, collection.id)
-
-
-async def _collection(conn: Connection, owner_id: str, root: Path, name: str | None) -> Collection:
-    """The collection that mirrors `root`, made if there is none."""
-    mine = await collections.list_for(conn, owner_id)
-    if name is None:
-        mirrors = next((item for item in mine if item.root == str(root)), None)
-        return mirrors or await collections.create(conn, owner_id, _free_name(root, mine), str(root))
-    known = next((item for item in mine if item.name == name), None)
-    if known is None:
-        if unicodedata.normalize("NFC", name) != shown(name):
-            raise BadRequest(
-                "A collection needs a name that can be read",
-                cause=f"This one is empty, has characters that cannot be seen, or more than {LONGEST}",
-                remedy="Choose another name",
-            )
-        return await collections.create(conn, owner_id, name, str(root))
-    if known.root != str(root):
-        raise BadRequest(
-            f"There is a collection {name} already",
-            cause=f"It mirrors {known.root}" if known.root else "It holds uploads",
-            remedy="Choose another name",
-        )
-    return known
-
-
-def _free_name(root: Path, mine: list[Collection]) -> str:
-    taken = {item.name for item in mine}
-    name = shown(root.name) if root.name else "files"
-    numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
-    return next(free for free in (name, *numbered) if free not in taken)
-
-
-def _root(path: Path) -> tuple[Path, str | None]:
-    """The folder that `path` is, or the folder and name of the file that it is. Blocking."""
-    try:
-        real = path.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        raise NotFound(
-            f"{path} is not there", cause="No such file or folder", remedy="Check the path"
-        ) from error
-    try:
-        str(real).encode()
-    except UnicodeEncodeError as error:
-        raise BadRequest(
-            "The name of this folder cannot be stored",
-            cause=f"{str(real)!a} is not UTF-8",
-            remedy="Rename it, then index it again",
-        ) from error
-    return (real, None) if real.is_dir() else (real.parent, real.name)
 
 
 def _head(path: Path) -> bytes:

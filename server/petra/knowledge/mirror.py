@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from petra import platform
 from petra.errors import PetraError
+from petra.knowledge.changes import Published
 from petra.knowledge.notices import FEW, Meaning, Notice, meaning, of_git
-from petra.knowledge.walk import walk
-from petra.knowledge.watcher import Notices, difference
+from petra.knowledge.watcher import Notices, difference, walked
 from petra.telemetry import logger
 
 log = logger("petra.knowledge.watch")
@@ -30,9 +30,8 @@ REMEMBERED = 1000
 
 State = Literal["starting", "watched", "looked at", "not there"]
 What = Literal["changed", "removed", "left out", "all"]
-Publish = Callable[[Collection[str]], Awaitable[Mapping[str, str]]]
-"""Brings the documents at some paths to what is there now; with `.` among them, all. Tells which files
-cannot be searched, and why."""
+Publish = Callable[[Collection[str]], Awaitable[Published]]
+"""Brings the documents at some paths to what is there now; with `.` among them, all."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,11 @@ class Change:
 
 
 class Mirror:
-    """One folder. `run` never returns; it is cancelled."""
+    """One folder or, with their names, `only` some files that lie in it. `run` never returns; it is
+    cancelled."""
 
-    def __init__(self, root: Path, publish: Publish) -> None:
+    def __init__(self, root: Path, publish: Publish, only: frozenset[str] | None = None) -> None:
+        self.only = only
         self._root = root
         self._publish = publish
         self._head: bytes | None = None
@@ -86,7 +87,7 @@ class Mirror:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _by_notices(self) -> None:
-        notices = Notices(self._root)
+        notices = Notices(self._root, self.only)
         try:
             await notices.open()
             self.state = "watched"
@@ -127,7 +128,11 @@ class Mirror:
         """Blocking."""
         git = notices.git.as_posix() if notices.git else ""
         of = of_git(git) | of_git(git.removeprefix(f"{self._root.as_posix()}/"))
-        return meaning(told, notices.folders, lambda path: _is_folder(self._root / path), of)
+        meant = meaning(told, notices.folders, lambda path: _is_folder(self._root / path), of)
+        if self.only is not None:
+            meant.paths &= self.only
+            meant.folders.clear()
+        return meant
 
     async def _by_looking(self) -> None:
         """Compare walks, where the system does not tell. Ends with an OSError when the folder goes."""
@@ -135,11 +140,11 @@ class Mirror:
         if self._said != self.reason:
             self._said = self.reason
             log.warning("folder_not_watched", cause=self.reason, seconds=POLL_SECONDS)
-        before = await asyncio.to_thread(walk, self._root)
+        before = await asyncio.to_thread(walked, self._root, self.only)
         await self._all(time.monotonic())
         while True:
             began = time.monotonic()
-            now = await asyncio.to_thread(walk, self._root)
+            now = await asyncio.to_thread(walked, self._root, self.only)
             took = time.monotonic() - began
             paths = difference(before, now)
             if len(paths) > FEW:
@@ -150,20 +155,23 @@ class Mirror:
             await asyncio.sleep(max(POLL_SECONDS, POLL_SHARE * took))
 
     async def _all(self, since: float) -> None:
+        if self.only is not None:
+            await self._some(sorted(self.only), since)
+            return
         await self._publish(["."])
         self._remember([(".", "all", "")], since)
 
     async def _some(self, paths: Sequence[str], since: float) -> None:
-        left_out = await self._publish(paths)
+        published = await self._publish(paths)
         there = await asyncio.to_thread(lambda: {path for path in paths if (self._root / path).is_file()})
         changes: list[tuple[str, What, str]] = []
         for path in paths:
-            if path not in there:
+            if path in there:
+                reason = published.left_out.get(path, "")
+                changes.append((path, "left out" if reason else "changed", reason))
+            elif any(gone == path or gone.startswith(f"{path}/") for gone in published.removed):
                 changes.append((path, "removed", ""))
-            elif reason := left_out.get(path):
-                changes.append((path, "left out", reason))
-            else:
-                changes.append((path, "changed", ""))
+            # Nothing is said of what came and went, as editors' temporary files do.
         self._remember(changes, since)
 
     def _remember(self, changes: Sequence[tuple[str, What, str]], since: float) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from petra.errors import PetraError
+from petra.knowledge import reasons
 from petra.knowledge.extract import sniff
 from petra.knowledge.extract.document import LeftOut
 from petra.knowledge.extract.extractor import Extracted, Extractor
@@ -116,7 +117,7 @@ def _name(file: Found) -> str:
 
 def _short(error: sniff.NotText | LeftOut) -> str:
     if isinstance(error, LeftOut):
-        return error.cause
+        return reasons.reason_in(error.cause)
     return "empty" if isinstance(error, sniff.EmptyText) else "not text"
 
 

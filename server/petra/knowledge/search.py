@@ -91,7 +91,8 @@ class Searcher:
 
         While the embedder is away or slow, words and static vectors decide.
         """
-        if not collection_ids or not query.strip() or k < 1:
+        # Without a word, everything is equally near, and the first would be as good as found.
+        if not collection_ids or not any(char.isalnum() for char in query) or k < 1:
             return []
         # All of one version of the index, whatever is switched meanwhile.
         indexes, vectors, results = self._indexes, self._vectors, self._results

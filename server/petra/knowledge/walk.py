@@ -13,6 +13,8 @@ from petra.knowledge.exclusions import Exclusions, exclusions
 EVERYTHING = "."
 """Among the unread folders: the walk ended early, or a file beside the root's others could not be looked
 at. What it did not list may well be there."""
+NOTHING = "\0"
+"""No file has this name."""
 A_LINK = "a link"
 CACHES = "dependencies or caches"
 
@@ -54,6 +56,13 @@ def walk(root: Path, only: str | None = None) -> Walk:
         found.all()
     found.walk.files.sort(key=lambda file: file.path)
     return found.walk
+
+
+def enters(root: Path, folder: str) -> bool:
+    """Whether the walk of `root` enters the folder at this path, which is there."""
+    found = _Walk(root)
+    found.one(PurePosixPath(folder) / NOTHING)
+    return not found.walk.left_out and not found.walk.unread
 
 
 class _Walk:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from pathlib import Path
 
 from petra.errors import PetraError
+from petra.knowledge.changes import Published
 from petra.knowledge.mirror import Change, Mirror, State
 from petra.storage import collections
 from petra.storage.database import Database
@@ -18,13 +19,13 @@ log = logger("petra.knowledge.watch")
 LOOK_SECONDS = 2.0
 """How soon a new collection is followed."""
 
-Changed = Callable[[str, Collection[str]], Awaitable[Mapping[str, str]]]
+Changed = Callable[[str, Collection[str]], Awaitable[Published]]
 """`Ingest.changed`."""
 
 
 class Watching:
-    """Follows the folders of all collections that were indexed as a whole; without `unasked`, of those
-    whose changes somebody waits for. `changed` publishes."""
+    """Follows the folders of all collections, or the single files that were indexed of one; without
+    `unasked`, of those whose changes somebody waits for. `changed` publishes."""
 
     def __init__(self, db: Database, changed: Changed, *, unasked: bool = True) -> None:
         self._db = db
@@ -92,13 +93,15 @@ class Watching:
     async def _adjust(self) -> None:
         """Follow the collections that there are now, and no others."""
         async with self._db.read() as conn:
-            mirroring = [item for item, only in await collections.followed(conn) if only is None]
-        wanted = {item.id: item for item in mirroring if self._unasked or item.id in self._asked}
-        for id in self._mirrors.keys() - wanted.keys():
-            _, task = self._mirrors.pop(id)
-            task.cancel()
+            followed = await collections.followed(conn)
+        wanted = {item.id: (item, only) for item, only in followed if self._unasked or item.id in self._asked}
+        for id, (mirror, task) in list(self._mirrors.items()):
+            if id not in wanted or wanted[id][1] != mirror.only:
+                del self._mirrors[id]
+                task.cancel()
         for id in wanted.keys() - self._mirrors.keys():
-            mirror = Mirror(Path(str(wanted[id].root)), partial(self._changed, id))
+            collection, only = wanted[id]
+            mirror = Mirror(Path(str(collection.root)), partial(self._changed, id), only)
             task = asyncio.create_task(mirror.run(), name=f"watch-{id}")
             task.add_done_callback(_say)
             self._mirrors[id] = mirror, task

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from watchfiles._rust_notify import RustNotify
 
-from petra.knowledge.exclusions import Exclusions, git_folder
+from petra.knowledge.exclusions import Exclusions, exclusions, git_folder
 from petra.knowledge.notices import Notice
 from petra.knowledge.walk import EVERYTHING, Found, Walk, walk
 
@@ -31,13 +31,15 @@ ENDLESS = 0
 
 
 class Notices:
-    """The system's notices about a folder. `folders` are those that are watched, with their rules.
+    """The system's notices about a folder, or about `only` some files that lie in it. `folders` are those
+    that are watched, with their rules.
 
     `open` raises OSError when the system will not watch, FileNotFoundError when the folder is not there.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, only: frozenset[str] | None = None) -> None:
         self._root = root
+        self._only = only
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="watch")
         self._stop = threading.Event()
         self._notify: RustNotify | None = None
@@ -67,10 +69,10 @@ class Notices:
 
     def _open(self) -> Walk:
         while True:
-            found = walk(self._root)
+            found = walked(self._root, self._only)
             self.git = git_folder(self._root)
             notify = self._notified(found)
-            again = walk(self._root)
+            again = walked(self._root, self._only)
             if again.folders.keys() == found.folders.keys():
                 break
             notify.close()  # a folder that came in between is not watched
@@ -107,6 +109,18 @@ def _below(path: str, root: str) -> str:
     """A path as the walk writes it, empty for the root; one that is not below it stays as it is."""
     posix = path.replace("\\", "/") if sys.platform == "win32" else path
     return "" if posix == root else posix.removeprefix(f"{root.rstrip('/')}/")
+
+
+def walked(root: Path, only: frozenset[str] | None) -> Walk:
+    """The walk of a folder, or of `only` some files that lie in it. Raises OSError when it cannot be read."""
+    if only is None:
+        return walk(root)
+    found = Walk([], [], [], {"": exclusions(root)})
+    for some in (walk(root, name) for name in sorted(only)):
+        found.files.extend(some.files)
+        found.left_out.extend(some.left_out)
+        found.unread.extend(some.unread)
+    return found
 
 
 def difference(before: Walk, now: Walk) -> set[str]:

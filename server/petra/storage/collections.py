@@ -56,19 +56,25 @@ async def everybodys(conn: AsyncConnection) -> list[Collection]:
 
 async def followed(conn: AsyncConnection) -> list[tuple[Collection, frozenset[str] | None]]:
     """All collections of all owners that mirror a folder, or with their names only single files of one."""
-    asked = (
-        select(jobs.c.collection_id, jobs.c.payload["only"].as_string().label("only"))
-        .where(jobs.c.kind == "index", jobs.c.collection_id.is_not(None))
+    query = select(collections).where(collections.c.root.is_not(None)).order_by(collections.c.id)
+    roots = many(Collection, await conn.execute(query))
+    only = jobs.c.payload["only"].as_string()
+    indexed = (jobs.c.kind == "index") & (jobs.c.collection_id == collections.c.id)
+    as_a_whole = select(jobs.c.id).where(indexed, only.is_(None)).exists()
+    whole = set(await conn.scalars(select(collections.c.id).where(as_a_whole)))
+    rest = [item.id for item in roots if item.id not in whole]
+    names = (
+        select(jobs.c.collection_id, only.label("only"))
+        .where(jobs.c.kind == "index", jobs.c.collection_id.in_(rest))
         .distinct()
     )
-    of: dict[str, set[str | None]] = {}
-    for row in await conn.execute(asked):
+    of: dict[str, set[str]] = {}
+    for row in await conn.execute(names):
         of.setdefault(row.collection_id, set()).add(row.only)
-    query = select(collections).where(collections.c.root.is_not(None)).order_by(collections.c.id)
     return [
-        (item, None if None in of[item.id] else frozenset(name for name in of[item.id] if name))
-        for item in many(Collection, await conn.execute(query))
-        if item.id in of
+        (item, None if item.id in whole else frozenset(of[item.id]))
+        for item in roots
+        if item.id in whole or item.id in of
     ]
 
 

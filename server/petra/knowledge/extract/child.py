@@ -22,14 +22,13 @@ from typing import Any, BinaryIO
 
 from petra import platform
 from petra.errors import PetraError, UnreadableDocument
-from petra.knowledge import ignore
+from petra.knowledge import ignore, reasons
 from petra.knowledge.chunking import CountTokens, chunk
 from petra.knowledge.extract import confine, definitions, kinds, sniff
 from petra.knowledge.extract.document import Document, LeftOut, damaged
 
 MiB = 1024 * 1024
 OPEN_FILES = 32
-LEFT_OUT_REMEDY = "Take the secret out of it, or leave it as it is: Petra reads it neither way"
 MOST_PIECES = 50_000
 """Passages of one document. The largest text makes 42,000; a megabyte of headings would make 200,000."""
 _CODES: dict[type[PetraError], str] = {
@@ -178,7 +177,9 @@ def _extract(
 def _refuse_what_is_left_out(document: Document, name: str, *, made_too: bool) -> None:
     """Raises LeftOut for a text that holds a secret or, unless it was chosen, was made by a program."""
     if reason := ignore.why_text("\n".join(block.text for block in document.blocks), name, made_too=made_too):
-        raise LeftOut(f"{name} was not read", cause=reason, remedy=LEFT_OUT_REMEDY)
+        raise LeftOut(
+            f"{name} was not read", cause=reasons.sentence(reason), remedy=reasons.remedy(reason, name)
+        )
 
 
 def _pdf(file: BinaryIO, name: str, options: Namespace) -> tuple[Document, str]:

@@ -19,7 +19,7 @@ class Document:
 
 
 class LeftOut(UnreadableDocument):
-    """A file that is left out for what it holds; `cause` is the reason."""
+    """A file that is left out for what it holds; `cause` is the reason, as a sentence."""
 
 
 def damaged(name: str, kind: str) -> UnreadableDocument:
