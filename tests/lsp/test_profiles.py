@@ -1,15 +1,9 @@
-"""Every method under what real editors say that they can do, with pytest-lsp's checks of the specification.
-
-The profiles were recorded from the editors (`python -m tests.editors.record`); that of VS Code is the newest
-of pytest-lsp's own.
-"""
+"""Every method under what real editors say that they can do, with pytest-lsp's checks of the protocol."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,80 +11,16 @@ import pytest
 import pytest_asyncio
 from lsprotocol import types
 from pygls.uris import to_fs_path
-from pytest_lsp import LanguageClient, client_capabilities
 from pytest_lsp.client import make_test_lsp_client
 
-from petra.lsp.protocol import converter
-from petra.lsp.text import Text
 from tests.inference import gguf_files
 from tests.lsp.desk import NOTES, write
+from tests.lsp.profiled import NAMES, Editor, profile
 from tests.serving import Served, environment, petra, served
 
-PROFILES = Path(__file__).parent / "profiles"
-NAMES = [*sorted(path.stem for path in PROFILES.glob("*.json")), "visual-studio-code"]
 START = types.Position(0, 0)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-def profile(name: str) -> types.ClientCapabilities:
-    if name == "visual-studio-code":
-        return client_capabilities("visual_studio_code")
-    said = json.loads((PROFILES / f"{name}.json").read_text())
-    found: types.ClientCapabilities = converter().structure(said["capabilities"], types.ClientCapabilities)
-    return found
-
-
-@dataclass
-class Editor:
-    """pytest-lsp's client, which opens what it is shown and makes the edits that it is asked for."""
-
-    client: LanguageClient
-    capabilities: types.ClientCapabilities
-    folder: Path
-    texts: dict[str, Text] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def call(self, method: str, params: Any) -> Any:
-        return await self.client.protocol.send_request_async(method, params)
-
-    def uri(self, name: str) -> str:
-        return (self.folder / name).as_uri()
-
-    def open(self, uri: str, text: str, language: str) -> None:
-        self.texts[uri], self.versions[uri] = Text(text), 1
-        item = types.TextDocumentItem(uri, language, 1, text)
-        self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
-
-    def edit(self, uri: str, edit: types.TextEdit) -> None:
-        self.versions[uri] += 1
-        at = edit.range
-        places = ((at.start.line, at.start.character), (at.end.line, at.end.character))
-        self.texts[uri].replace(*places, edit.new_text)
-        document = types.VersionedTextDocumentIdentifier(self.versions[uri], uri)
-        change = types.TextDocumentContentChangePartial(range=at, text=edit.new_text)
-        self.client.text_document_did_change(types.DidChangeTextDocumentParams(document, [change]))
-        self.news.set()
-
-    def apply(self, params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
-        versioned = bool(self.capabilities.workspace.workspace_edit.document_changes)
-        assert versioned == bool(params.edit.document_changes)
-        for document in params.edit.document_changes or ():
-            assert document.text_document.version == self.versions[document.text_document.uri]
-            for edit in document.edits:
-                self.edit(document.text_document.uri, edit)
-        for uri, edits in (params.edit.changes or {}).items():
-            for edit in edits:
-                self.edit(uri, edit)
-        return types.ApplyWorkspaceEditResult(applied=True)
-
-    async def until(self, uri: str, part: str) -> str:
-        async with asyncio.timeout(60):
-            while part not in str(self.texts[uri]):
-                self.news.clear()
-                await self.news.wait()
-        return str(self.texts[uri])
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +83,13 @@ async def test_an_answer_in_a_file_and_its_citations(editor: Editor) -> None:
     place = types.Position(line, 4)
     found = await editor.call(types.TEXT_DOCUMENT_DEFINITION, types.DefinitionParams(document, place))
     assert found.uri.startswith(editor.folder.as_uri())
+
+    editor.replace(uri, f"{text}And who holds it?\n")
+    await editor.call(
+        types.WORKSPACE_EXECUTE_COMMAND, types.ExecuteCommandParams("petra.ask", [{"uri": uri}])
+    )
+    text = await editor.until(uri, "## Answer 2")
+    assert "And who holds it?" in text.partition("## Answer 2")[0]
 
 
 async def test_code_actions(editor: Editor) -> None:

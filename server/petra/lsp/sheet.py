@@ -60,6 +60,10 @@ class Sheet:
             there = answer_file.section(now, number)
             return None if there else answer_file.appended(now, number, body)
 
+        session, document = self._holder()
+        if document is not None and not self._editable(session):
+            # The answer can only be written to the disk: what was typed goes there first.
+            await asyncio.to_thread(_write, self.path, str(document.text))
         await self._change(change, TRIES)
 
     async def put(self, number: int, body: str, *, last: bool = False) -> None:
