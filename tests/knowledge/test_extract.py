@@ -54,6 +54,17 @@ async def test_markdown_is_cut_at_headings(extractor: Extractor, tmp_path: Path)
     ]
 
 
+async def test_a_heading_may_be_closed_and_keeps_its_own_hash(extractor: Extractor, tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_text("# Programming in C#\n\nText.\n\n## Types ##  \n\nText.\n\n### ###\n\nText.\n")
+    chunks = (await extractor.extract(path, "notes.md")).chunks
+    assert [c.header for c in chunks] == [
+        "Programming in C#",
+        "Programming in C# › Types",
+        "Programming in C# › Types › ",
+    ]
+
+
 async def test_source_lines_are_those_of_the_file(extractor: Extractor) -> None:
     path = Path(__file__)
     chunks = (await extractor.extract(path, path.name)).chunks

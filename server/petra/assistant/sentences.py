@@ -31,7 +31,7 @@ _MARKER = re.compile(
 _RANGE = re.compile(r"(\d{1,2})\s*[–-]\s*(\d{1,2})")
 # The end of a sentence with its closing quotes, and with a marker that follows the full stop.
 _END = re.compile(
-    rf"(?:[.!?…]+[\"'”’»)\]]*(?=\s|$|[\[【［]\d)|[。！？]+[」』）”]*)(?:\s*{_MARKER.pattern})*",
+    rf"(?:(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s|$|[\[【［]\d)|[。！？]+[」』）”]*)(?:\s*{_MARKER.pattern})*",
     re.IGNORECASE,
 )
 _ABBREVIATION = re.compile(

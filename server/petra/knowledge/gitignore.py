@@ -22,6 +22,7 @@ _BELOW = "(?P<ps_d>/)"
 _SELF_OR_BELOW = "(?:(?P<ps_d>/)|$)"
 _ANYWHERE = "^(?:.+/)?"
 _STAR = "[^/]*"
+_DEEPER = "(?:/.+)?/"
 _ALL_FOLDERS = r".+/\Z"
 _SPECIAL = {".": ".", _BELOW: _ALL_FOLDERS, "/": _ALL_FOLDERS}
 
@@ -82,7 +83,7 @@ def _expressions(text: str) -> Iterator[tuple[bool, str]]:
             expression, leave_out = GitIgnoreSpecPattern.pattern_to_regex(line.removesuffix("\r"))
             if expression is not None and leave_out is not None:
                 expression = _exactly(expression, line.rstrip().endswith("/**/"))
-                re.compile(expression)
+                re.compile(_quick(expression))
                 yield leave_out, expression
         except (GitIgnorePatternError, re.error):
             continue
@@ -102,10 +103,27 @@ def _any(expressions: Sequence[str]) -> re.Pattern[str] | None:
 
 
 def _quick(expression: str) -> str:
-    """The same, without trying all ways to share a name out among many `*`: what stands between two of them
-    is looked for once, from the left. The line `*a*a*a*a*b` may lie in anybody's repository."""
-    first, *pieces = expression.split(_STAR)
-    between = [f"(?>{_STAR}?{piece})" if "(" not in piece else _STAR + piece for piece in pieces[:-1]]
+    """The same, without trying all ways to share a path out among many `*` and `**`: what stands between two
+    of them is looked for once, from the left. Lines such as `*a*a*a*a*b` and `**/a/**/a/**/b` may lie in
+    anybody's repository."""
+    first, *parts = map(_quick_below, expression.split(_DEEPER))
+    if not parts:
+        return first
+    between = (f"(?>(?:/.+?)??/{part}(?=/))" for part in parts[:-1])
+    return "".join([_from_the_left(first), *between, _DEEPER, parts[-1]])
+
+
+def _from_the_left(first: str) -> str:
+    """What stands before a `**`: if it may be anywhere itself, its first place is as good as any."""
+    anywhere = _ANYWHERE.removeprefix("^")
+    first = first.removeprefix("^")
+    return f"(?>(?:.+?/)??{first.removeprefix(anywhere)}(?=/))" if first.startswith(anywhere) else first
+
+
+def _quick_below(part: str) -> str:
+    """The same for the `*` of a part without `**`."""
+    first, *pieces = part.split(_STAR)
+    between = (f"(?>{_STAR}?{piece})" for piece in pieces[:-1])
     return "".join([first, *between, *(_STAR + piece for piece in pieces[-1:])])
 
 

@@ -18,7 +18,7 @@ class Place:
     announced: bool = False
 
 
-_OPENER = re.compile(r"(?:\{|\b(?:do|then|begin|else|try|repeat)|^\s*[^#\"']*[^:\s]\s*:|=>|->)$")
+_OPENER = re.compile(r"(?:\{|\b(?:do|then|begin|else|try|repeat)|^[^#\"']*[^:\s]\s*:|=>|->)$")
 _DATA = re.compile(r"(?:[=(\[,:?]|\breturn|\bin|\bimport|\bexport)\s*\{$")
 _CONTINUED = (",", "(", "[", "\\", "+", "|", "&")
 

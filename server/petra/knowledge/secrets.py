@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 _NAME = re.compile(
     r"\.env(\..+)?|.+\.env|\.envrc|[._]netrc|\.npmrc|\.pypirc|\.pgpass|\.my\.cnf|\.htpasswd|\.dockercfg"
-    r"|\.git-credentials|credentials(\..+)?|.+[-_]credentials\.json|client_secret.*\.json|.*service[-_]?account.*\.json"
+    r"|\.git-credentials|credentials(\..+)?|.+[-_]credentials\.json|client_secret.*\.json|(?:(?!service[-_]?account).)*+service[-_]?account.*\.json"
     r"|secrets\.(json|ya?ml|toml|ini)|kubeconfig|wallet\.dat|id_(rsa|dsa|ecdsa|ed25519)(_.+)?(\.pub)?"
     r"|.+\.(pem|key|p8|p12|pfx|jks|keystore|kdbx?|ppk|gpg|asc|tfstate|tfvars|ovpn)"
 )
@@ -182,7 +182,7 @@ def _is_drawn(key: str) -> bool:
         return False
     if _UUID.fullmatch(key):
         return False
-    if re.fullmatch(r"[\w.-]*[./:][\w./:-]*", key) and not re.fullmatch(r"[\w.-]{20,}", key):
+    if re.fullmatch(r"[\w-]*[./:][\w./:-]*", key) and not re.fullmatch(r"[\w.-]{20,}", key):
         return False  # a path or an address
     mixed = len(re.findall(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]", key))
     return mixed * 4 >= len(key) and entropy(key) >= (

@@ -13,7 +13,7 @@ from lsprotocol import types
 from petra.lsp.text import Encoding, units
 from petra.messages import Source
 
-_LINK = re.compile(r"\[([^\]\n]*)\]\((file:[^)\s]+?)(?:#L(\d+)(?:-L(\d+))?)?\)")
+_LINK = re.compile(r"\[([^\[\]\n]*)\]\((file:[^()\s]+?)(?:#L(\d+)(?:-L(\d+))?)?\)")
 _MARK = re.compile(r"\[(\d{1,3})\](?!\()")
 _LISTED = re.compile(r"^(\d{1,3})\. " + _LINK.pattern)
 

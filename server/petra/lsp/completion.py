@@ -28,7 +28,7 @@ SHOWN, ACCEPTED = "petra.completionShown", "petra.completionAccepted"
 LABEL = 60
 """Characters of a suggestion that a list of completions shows."""
 
-_WORD = re.compile(r"\w*$")
+_WORD = re.compile(r"(?<!\w)\w*$")
 
 
 class Completion:

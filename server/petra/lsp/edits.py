@@ -16,7 +16,7 @@ BLOCK = 60
 NEAR = 8
 """Lines before and after a problem, where the block around it is longer than that."""
 
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.M | re.S)
+_FENCE = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.M | re.S)
 _HEADER = re.compile(r"\s*(?:async\s+def|def|class)\b")
 _DOCSTRING = re.compile(r"[rR]?(\"\"\"|''')(.*?)\1", re.S)
 _CLOSING = re.compile(r"[\])}]|end\b")

@@ -17,7 +17,7 @@ from petra.inference.worker.engine import Ended, Event, Generation, Piece, Stopp
 
 DIMENSION = 64
 WORD = re.compile(r"\w+")
-FIRST_PASSAGE = re.compile(r"\[1\][^\n]*\n+(.+?)(?:(?<=[.!?])\s|\n|$)", re.DOTALL)
+FIRST_PASSAGE = re.compile(r"^\[1\][^\n]*\n+(.+?)(?:(?<=[.!?])\s|$)", re.DOTALL | re.MULTILINE)
 
 
 class StubEngine:

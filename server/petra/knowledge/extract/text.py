@@ -8,7 +8,7 @@ from petra.knowledge.blocks import Block
 from petra.knowledge.extract.sniff import Text
 from petra.knowledge.hygiene import clean, lines_of
 
-_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)\s*$")
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
 _LONGEST_HEADING = 100
@@ -60,10 +60,17 @@ def _headings(lines: list[str]) -> list[tuple[int, int, str]]:
         elif fence:
             continue
         elif heading := _HEADING.match(line):
-            found.append((at, len(heading[1]), heading[2][:_LONGEST_HEADING]))
+            found.append((at, len(heading[1]), _title(heading[2])[:_LONGEST_HEADING]))
         elif _is_underlined(lines, at, first):
             found.append((at - 1, 1 if "=" in line else 2, lines[at - 1].strip()[:_LONGEST_HEADING]))
     return found
+
+
+def _title(rest: str) -> str:
+    """A heading without the `#` that may close it; those of `C#` belong to it."""
+    title = rest.strip()
+    opened = title.rstrip("#")
+    return opened.rstrip() if not opened or opened[-1].isspace() else title
 
 
 def _is_underlined(lines: list[str], at: int, first: int) -> bool:

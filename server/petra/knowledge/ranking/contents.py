@@ -16,8 +16,10 @@ FEWEST = 5
 MOST = 0.6
 """Which part of the lines has to point somewhere."""
 
-_LEADER = re.compile(r"(?:\.\s?){4,}\s*\d+\s*$|…+\s*\d+\s*$")
-_POINTS = re.compile(r"^\s*(?:[\d.]+\s+|[A-Z]\.?\s+)?\S.{0,80}?[\s,.…]+\d{1,4}(?:\s?[,–-]\s?\d{1,4})*\s*$")
+_LEADER = re.compile(r"(?<!\.)(?<!\.\s)(?:\.\s?){4,}+\s*\d+\s*$|(?<!…)…+\s*\d+\s*$")
+_POINTS = re.compile(
+    r"^\s*(?:[\d.]+\s+|[A-Z]\.?\s+)?\S.{0,80}?(?<![\s,.…])[\s,.…]++\d{1,4}(?:\s?[,–-]\s?\d{1,4})*+\s*$"
+)
 
 
 def lessen(ranked: list[Ranked], texts: Mapping[int, str]) -> None:

@@ -57,9 +57,11 @@ _BY_PROGRAM = {
     "sh": "bash",
     "zsh": "bash",
 }
-_SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+)*)?(?:\S*/)?([a-zA-Z]+)")
-_CPLUSPLUS = re.compile(r"^\s*(?:class|namespace|template|using)\b|^\s*(?:public|private|protected):", re.M)
-_OBJECTIVE_C = re.compile(r"^\s*(?:@(?:interface|implementation|protocol|import)|#import)\b", re.M)
+_SHEBANG = re.compile(r"#!\s*+(?:\S*/)?+(?:env\s+(?:-\S+\s+)*+)?+(?:\S*/)?+([a-zA-Z]+)")
+_CPLUSPLUS = re.compile(
+    r"^[ \t]*(?:(?:class|namespace|template|using)\b|(?:public|private|protected):)", re.M
+)
+_OBJECTIVE_C = re.compile(r"^[ \t]*(?:@(?:interface|implementation|protocol|import)|#import)\b", re.M)
 _SAMPLE = 20_000
 
 
