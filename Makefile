@@ -57,7 +57,8 @@ bench-knowledge: setup .make/test ## retrieval: quality, freshness, speed, memor
 bench-lsp: setup .make/test ## keystrokes, `initialize`, sixty clients beside bare pygls, memory (ARGS="--loaded": while busy)
 	@$(BIN)/python benchmarks/lsp/run.py $(ARGS)
 
-soak-lsp: setup .make/test ## an hour of whatever a language client may send (ARGS=SECONDS)
+soak-lsp: setup .make/test ## a day's worth of edits, then an hour of whatever a client may send (ARGS=SECONDS)
+	@$(BIN)/python -m tests.lsp.day 50000
 	@$(BIN)/python -m tests.lsp.fuzz $(or $(ARGS),3600)
 
 soak-engine: setup ## ten minutes with fifty clients that come, go, cancel and stall

@@ -119,6 +119,58 @@ async def test_a_cancel_stops_the_answer_and_the_file_says_so(at: Desk) -> None:
         await editor.until(lambda: "*Stopped.*" in editor.text(uri))
 
 
+async def test_a_cancel_before_the_editor_shows_progress_is_written_too(at: Desk) -> None:
+    async with at.caller(capabilities=EVERYTHING, kind=Editor) as editor:
+        editor.silent = ("window/workDoneProgress/create",)
+        uri = (await editor.run("petra.ask", QUESTION))["uri"]
+        await editor.until(lambda: editor.asked[-1]["method"] == "window/workDoneProgress/create")
+        for _ in range(2):
+            assert await editor.run("petra.cancel", {"uri": uri}) == {"cancelled": 1}
+        await editor.until(lambda: "*Stopped.*" in editor.text(uri))
+        assert "*Waiting…*" not in editor.text(uri)
+
+
+async def test_a_command_that_is_cancelled_stops_its_answer_and_the_file_says_so(at: Desk) -> None:
+    async with at.caller(capabilities=EVERYTHING, kind=Editor) as editor:
+        editor.silent = ("window/showDocument",)
+        asking = asyncio.create_task(
+            editor.raw("workspace/executeCommand", {"command": "petra.ask", "arguments": [QUESTION]})
+        )
+        await editor.until(lambda: any(item["method"] == "window/showDocument" for item in editor.asked))
+        path = Path(to_fs_path(editor.asked[-1]["params"]["uri"]) or "")
+        assert "*Waiting…*" in path.read_text()
+        editor.notify("$/cancelRequest", {"id": editor._count})
+        assert (await asking)["error"]["code"] == -32800
+        while "*Stopped.*" not in path.read_text():
+            await editor.call("petra/status")
+        assert "*Waiting…*" not in path.read_text()
+
+
+async def test_one_editor_at_a_time_answers_in_a_file(at: Desk) -> None:
+    async with (
+        at.caller(capabilities=EVERYTHING, kind=Editor) as first,
+        at.caller(capabilities=EVERYTHING, kind=Editor) as second,
+    ):
+        uri = (await first.run("petra.ask"))["uri"]
+        second.open(uri, first.text(uri))
+        for editor in (first, second):
+            editor.type(uri, QUESTION)
+        params = {"command": "petra.ask", "arguments": [{"uri": uri}]}
+        replies = await asyncio.gather(
+            *(editor.raw("workspace/executeCommand", params) for editor in (first, second))
+        )
+        refused = [reply["error"]["data"] for reply in replies if "error" in reply]
+        assert [error["what"] for error in refused] == ["This file is still being answered"]
+        winner, loser = (first, second) if "result" in replies[0] else (second, first)
+        assert loser.shown() == ["This file is still being answered. Wait, or cancel that."]
+        await winner.until(lambda: "<!-- conversation" in winner.text(uri))
+        assert winner.text(uri).count("## Answer") == 1 and not loser.edits
+        # When it is over, the file is free again.
+        await winner.until(lambda: winner.progress()[-1:] == ["end"])
+        loser.type(uri, "\n")
+        assert (await loser.run("petra.ask", {"uri": uri}))["uri"] == uri
+
+
 async def test_a_question_that_is_sent_twice_is_answered_once(at: Desk) -> None:
     async with at.caller(capabilities=EVERYTHING, kind=Editor) as editor:
         uri = (await editor.run("petra.ask"))["uri"]

@@ -57,6 +57,8 @@ class Editor(Caller):
     refuses = False
     """Whether it makes no edits."""
     confirms = True
+    silent: tuple[str, ...] = ()
+    """Requests of the server's that it never answers."""
 
     def __init__(self, *pair: Any) -> None:
         super().__init__(*pair)
@@ -128,6 +130,8 @@ class Editor(Caller):
         while (message := await self._next()) is not None:
             if "method" not in message:
                 self._replies.pop(message["id"]).set_result(message)
+            elif "id" in message and message["method"] in self.silent:
+                self.asked.append(message)
             elif "id" in message:
                 result = self._answer(message["method"], message["params"])
                 self.send({"jsonrpc": "2.0", "id": message["id"], "result": result})

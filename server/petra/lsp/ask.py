@@ -46,7 +46,7 @@ REMEMBERED = 64
 
 
 class Asks(Protocol):
-    """Who answers questions: `petra.assistant.Assistant`, wired by `app.py`."""
+    """Who answers questions: `petra.assistant.Assistant`, wired by `app/`."""
 
     async def start(
         self, identity: Identity, request: AskRequest, open_documents: Sequence[OpenDocument] = ()
@@ -162,6 +162,11 @@ class Asking:
         request, open_documents = await self.request(params)
         return await self._asks.start(self._session.identity, request, open_documents)
 
+    async def stop(self, answer_id: str) -> None:
+        """Cancel an answer; one that has ended stays as it is."""
+        with suppress(PetraError):
+            await self._asks.cancel(self._session.identity, answer_id)
+
     async def follow(self, answer_id: str, each: Callable[[StreamItem], Awaitable[None]]) -> Answer:
         """Give every part to `each`, and return the whole. Cancelling this cancels the answer."""
         session, started = self._session, time.perf_counter()
@@ -175,8 +180,7 @@ class Asking:
             # Who came over a network may come back for the rest (`petra/resume`) before the assistant's
             # grace ends; on this machine, a connection that is gone was closed.
             if session.identity.local or session.connected:
-                with suppress(PetraError):
-                    await self._asks.cancel(session.identity, answer_id)
+                await self.stop(answer_id)
             raise
         answer = collect(items)
         log.info(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -42,8 +44,8 @@ class Chats:
         self._places = places
         self._progress = running
         self._explanations = explanations
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._beginning: set[str] = set()
+        self._answers: dict[str, str] = {}
+        """The answers that are being written, by the file."""
 
     async def start(self, params: AskParams) -> dict[str, Any]:
         """Answer a question in a new file; the reply comes when the answer has begun."""
@@ -53,9 +55,8 @@ class Chats:
         about = self._about(params)
         title = question if params.mode == "ask" else f"{params.mode.capitalize()} {about[0]}".strip()
         sheet = await create(self._session, answer_file.new(title, question, about[1]), title)
-        await sheet.begin(1, WAITING)
-        await sheet.show(focus=False)
-        return self._write(sheet, 1, answer_id, self._explained(params))
+        with self._held(sheet):
+            return await self._begin(sheet, 1, answer_id, self._explained(params), show=True)
 
     async def prompt(self, params: AskParams) -> dict[str, Any]:
         """A new file with an empty place for a question."""
@@ -75,13 +76,8 @@ class Chats:
     async def go_on(self, uri: str) -> dict[str, Any]:
         """Answer the question that stands at the end of an answer file."""
         sheet = Sheet(self._session, self._session.path(uri))
-        if sheet.uri in self._tasks or sheet.uri in self._beginning:
-            raise BadRequest("This file is still being answered", remedy="Wait, or cancel that")
-        self._beginning.add(sheet.uri)
-        try:
+        with self._held(sheet):
             return await self._go_on(sheet)
-        finally:
-            self._beginning.discard(sheet.uri)
 
     async def _go_on(self, sheet: Sheet) -> dict[str, Any]:
         text = await sheet.text()
@@ -92,17 +88,35 @@ class Chats:
         if asked.conversation_id is None:
             params = self._with_subject(params, asked.about)
         answer_id = await self._asking.begin(params)
-        number = answer_file.next_number(text)
-        await sheet.begin(number, WAITING)
-        return self._write(sheet, number, answer_id)
+        return await self._begin(sheet, answer_file.next_number(text), answer_id)
 
     def cancel(self, uri: str | None) -> int:
         """Stop the answer in a file, or all; return how many that were."""
         wanted = None if uri is None else _as_we_write_it(uri)
-        tasks = [task for name, task in self._tasks.items() if wanted in (None, name)]
-        for task in tasks:
-            task.cancel()
-        return len(tasks)
+        stopped = [answer for name, answer in self._answers.items() if wanted in (None, name)]
+        for answer_id in stopped:
+            self._stop(answer_id)
+        return len(stopped)
+
+    def _stop(self, answer_id: str) -> None:
+        """End an answer. Who writes it down sees that in its parts, and says so in the file."""
+        self._session.background(self._asking.stop(answer_id))
+
+    @contextmanager
+    def _held(self, sheet: Sheet) -> Iterator[None]:
+        """Let nobody else answer in this file: until the block ends, or the answer that it begins.
+
+        Raises BadRequest where somebody does, in whichever editor of this person.
+        """
+        sessions = (self._session, *self._session.peers())
+        if any(sheet.uri in session.answering for session in sessions):
+            raise BadRequest("This file is still being answered", remedy="Wait, or cancel that")
+        self._session.answering.add(sheet.uri)
+        try:
+            yield
+        finally:
+            if sheet.uri not in self._answers:
+                self._session.answering.discard(sheet.uri)
 
     def _need_files(self) -> None:
         if self._session.answers is None or not self._session.identity.local:
@@ -112,37 +126,54 @@ class Chats:
                 remedy="Ask by petra/ask, which a plugin does",
             )
 
-    def _write(
-        self, sheet: Sheet, number: int, answer_id: str, explained: tuple[str, str] | None = None
+    async def _begin(
+        self,
+        sheet: Sheet,
+        number: int,
+        answer_id: str,
+        explained: tuple[str, str] | None = None,
+        *,
+        show: bool = False,
     ) -> dict[str, Any]:
-        task = self._session.background(self._written(sheet, number, answer_id, explained))
-        self._tasks[sheet.uri] = task
-        task.add_done_callback(lambda _: self._tasks.pop(sheet.uri, None))
+        """Make a place for an answer, which goes on being written after the reply."""
+        try:
+            await sheet.begin(number, WAITING)
+            if show:
+                await sheet.show(focus=False)
+        except asyncio.CancelledError:
+            # The command was cancelled, and with it the answer; the file says so.
+            if self._session.ready:
+                self._write(sheet, number, answer_id, None)
+            await self._asking.stop(answer_id)
+            raise
+        self._write(sheet, number, answer_id, explained)
         return {"uri": sheet.uri, "answer": answer_id}
+
+    def _write(self, sheet: Sheet, number: int, answer_id: str, explained: tuple[str, str] | None) -> None:
+        def ended(_: object) -> None:
+            self._answers.pop(sheet.uri, None)
+            self._session.answering.discard(sheet.uri)
+
+        self._answers[sheet.uri] = answer_id
+        task = self._session.background(self._written(sheet, number, answer_id, explained))
+        task.add_done_callback(ended)
 
     async def _written(
         self, sheet: Sheet, number: int, answer_id: str, explained: tuple[str, str] | None
     ) -> None:
-        """Write an answer into its file as it comes. A cancel stops the answer, and the file says so."""
+        """Write an answer into its file as it comes, until it ends by itself or is stopped."""
+        progress = self._progress.unasked("Petra answers", lambda: self._stop(answer_id))
         try:
-            token = await self._progress.new_token()
-            with self._progress.shown(token, "Petra answers") as report:
+            async with progress as report:
                 writing = _Writing(sheet, number, self._places, report)
-                try:
-                    answer = await self._asking.follow(answer_id, writing.take)
-                    if explained and answer.finish_reason == "stop":
-                        user = self._session.identity.user_id
-                        self._explanations.add(user, *explained, answer.answer)
-                except asyncio.CancelledError:
-                    task = asyncio.current_task()
-                    if task is None or not self._session.ready:
-                        raise
-                    task.uncancel()
-                    await self._asking.follow(answer_id, writing.take)
+                answer = await self._asking.follow(answer_id, writing.take)
         except PetraError as error:
             await sheet.put(number, f"*{error}*\n", last=True)
         except ConnectionError:
             log.info("lsp_client_gone_while_answering")
+        else:
+            if explained and answer.finish_reason == "stop":
+                self._explanations.add(self._session.identity.user_id, *explained, answer.answer)
 
     def _about(self, params: AskParams) -> tuple[str, str | None]:
         """What a question is about: how a person calls it, and a link to it."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,26 +20,28 @@ if TYPE_CHECKING:
 Report = Callable[[str, float | None], None]
 """Says how far it is: a message, and the part that is done, from 0 to 1, where it is known."""
 
+Cancel = Callable[[], object]
+
 
 class Running:
     """The requests of a session that show progress. Cancelling the progress cancels the request."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._tasks: dict[object, asyncio.Task[object]] = {}
+        self._cancels: dict[object, Cancel] = {}
 
     def methods(self) -> Sequence[Method]:
         """What this feature answers."""
         return (Method(types.WINDOW_WORK_DONE_PROGRESS_CANCEL, "use_editor", self._cancel),)
 
     @contextmanager
-    def shown(self, token: Token | None, title: str) -> Iterator[Report]:
-        """Show progress under `token` for the length of the block; without one, nothing is shown."""
-        task = asyncio.current_task()
-        if token is None or task is None:
+    def shown(self, token: Token | None, title: str, cancel: Cancel | None = None) -> Iterator[Report]:
+        """Show progress under `token` for the length of the block; without one, nothing is shown. Who
+        cancels it calls `cancel`, or else cancels the task that runs the block."""
+        if token is None:
             yield lambda message, part: None
             return
-        self._tasks[token] = task
+        self._cancels[token] = cancel or _this_task().cancel
         self._send(token, types.WorkDoneProgressBegin(title=title, cancellable=True))
         last: tuple[str, int | None] | None = None
 
@@ -53,11 +55,39 @@ class Running:
         try:
             yield report
         finally:
-            self._tasks.pop(token, None)
+            self._cancels.pop(token, None)
             self._send(token, types.WorkDoneProgressEnd())
 
-    async def new_token(self) -> Token | None:
-        """A token for progress that the server shows unasked, or None where the editor shows none."""
+    @asynccontextmanager
+    async def unasked(self, title: str, cancel: Cancel | None = None) -> AsyncIterator[Report]:
+        """Progress that the server shows of itself. Until the editor has made a place for it none is
+        shown, and the block does not wait for that."""
+        said: list[tuple[str, float | None]] = []
+        news = asyncio.Event()
+
+        def report(message: str, part: float | None) -> None:
+            said[:] = [(message, part)]
+            news.set()
+
+        showing = asyncio.create_task(self._show(title, cancel or _this_task().cancel, said, news))
+        try:
+            yield report
+        finally:
+            showing.cancel()
+            await asyncio.wait([showing])
+
+    async def _show(
+        self, title: str, cancel: Cancel, said: list[tuple[str, float | None]], news: asyncio.Event
+    ) -> None:
+        token = await self._new_token()
+        with self.shown(token, title, cancel) as report:
+            while token is not None:
+                await news.wait()
+                news.clear()
+                report(*said[-1])
+
+    async def _new_token(self) -> Token | None:
+        """A token that the editor knows, or None where it shows no progress."""
         window = self._session.client.window
         if not (window and window.work_done_progress):
             return None
@@ -85,5 +115,12 @@ class Running:
         self._session.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))  # type: ignore[arg-type]
 
     def _cancel(self, params: types.WorkDoneProgressCancelParams) -> None:
-        if task := self._tasks.get(params.token):
-            task.cancel()
+        if cancel := self._cancels.get(params.token):
+            cancel()
+
+
+def _this_task() -> asyncio.Task[object]:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("progress is shown by tasks")
+    return task

@@ -55,8 +55,7 @@ class Rewriting:
             text_document=Document(uri=wanted.uri),
             range=Range(start=_position(range.start), end=_position(range.end)),
         )
-        token = await self._progress.new_token()
-        with self._progress.shown(token, "Petra writes an edit") as report:
+        async with self._progress.unasked("Petra writes an edit") as report:
             answer = await self._asking.follow(await self._asking.begin(params), _telling(report))
         if answer.error:
             raise ModelUnavailable(answer.error.what, cause=answer.error.cause, remedy=answer.error.remedy)

@@ -56,6 +56,8 @@ class Session(LanguageServer):
         self.methods: dict[str, Action] = {}
         self.answers = parts.answers
         """The folder of the answer files of this machine's own editors."""
+        self.answering: set[str] = set()
+        """The answer files, by URI, into which an answer is being written."""
         self._others = parts.sessions
         self.documents = Documents(self)
         self.notebooks = Notebooks(self)
