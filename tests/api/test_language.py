@@ -112,7 +112,7 @@ async def test_strangers_are_refused(petra: Rig, headers: dict[str, str], status
 
 
 async def test_a_client_that_never_reads_is_dropped(petra: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("petra.app.ConnectionLimits", lambda: Limits(unread=0.3))
+    monkeypatch.setattr("petra.app.petra.ConnectionLimits", lambda: Limits(unread=0.3))
     async with petra.http.ws_connect("/lsp", timeout=aiohttp.ClientWSTimeout(ws_close=0.1)) as socket:
         client = Client(socket)
         await client.initialize()

@@ -102,7 +102,7 @@ class CountingEndpoint(ModelEndpoint):
 
 @dataclass
 class Room:
-    """The knowledge room as `app.py` builds it, and its owner."""
+    """The knowledge room as `app/` builds it, and its owner."""
 
     db: Database
     blobs: FileBlobs

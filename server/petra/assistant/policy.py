@@ -41,7 +41,7 @@ class Ruling:
 
 
 class Policy(Protocol):
-    """Who decides. Wired by `app.py`."""
+    """Who decides. Wired by `app/`."""
 
     async def rule(self, asked: Asked) -> Ruling:
         """What holds for this question now."""

@@ -16,7 +16,7 @@ from petra.assistant.work import Work
 
 @dataclass(frozen=True)
 class Services:
-    """Answers, what they are made of, what is left of them, and how it all goes. `app.py` fills it in."""
+    """Answers, what they are made of, what is left of them, and how it all goes. `app/` fills it in."""
 
     assistant: Assistant
     library: Library

@@ -13,9 +13,9 @@ from typing import Any, Literal, NoReturn
 from petra import telemetry
 from petra.errors import ModelFileError, ModelUnavailable, PetraError
 from petra.inference import installed, restarts
+from petra.inference.addresses import external, is_address, own
 from petra.inference.child import Child
 from petra.inference.client import ModelEndpoint
-from petra.inference.places import inside, is_address, outside
 from petra.inference.reports import CANNOT_START
 from petra.inference.restarts import Patience
 
@@ -101,9 +101,9 @@ class Worker:
     def __init__(self, spec: WorkerSpec, *, models_dir: Path, folder: Path, log: Any, timing: Timing) -> None:
         self.spec = spec
         self.external = is_address(spec.model)
-        place = outside(spec.model, spec.token) if self.external else inside(spec.name, spec.model, folder)
-        self.endpoint: ModelEndpoint = place.endpoint
-        self._listen = place.arguments
+        address = external(spec.model, spec.token) if self.external else own(spec.name, spec.model, folder)
+        self.endpoint: ModelEndpoint = address.endpoint
+        self._listen = address.arguments
         self._models_dir = models_dir
         self._folder = folder
         self._log = log

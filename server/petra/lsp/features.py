@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of the server that features use; `app.py` fills it in. `asks` is the assistant among
+    """The parts of the server that features use; `app/` fills it in. `asks` is the assistant among
     the `services`, or in tests somebody who needs no model."""
 
     asks: Asks

@@ -12,7 +12,7 @@ from petra.inference.client import ModelEndpoint
 
 
 @dataclass(frozen=True)
-class Place:
+class Address:
     """An endpoint, and the arguments that make a worker listen there (none for somebody else's)."""
 
     endpoint: ModelEndpoint
@@ -24,23 +24,23 @@ def is_address(model: str) -> bool:
     return model.startswith(("http://", "https://", "unix:"))
 
 
-def outside(address: str, token: str | None) -> Place:
+def external(address: str, token: str | None) -> Address:
     """An endpoint that is there already. `address#name` asks it for the model of that name."""
     base, _, model = address.partition("#")
-    return Place(ModelEndpoint(base, model=model or None, token=token))
+    return Address(ModelEndpoint(base, model=model or None, token=token))
 
 
-def inside(name: str, model: str, runtime_dir: Path) -> Place:
-    """A place for a worker of our own; it stays the same over restarts. On the wire a model that is a
+def own(name: str, model: str, runtime_dir: Path) -> Address:
+    """That of a worker of our own; it stays the same over restarts. On the wire a model that is a
     path goes by the file's name."""
     model = Path(model).stem if model.endswith(".gguf") or len(Path(model).parts) > 1 else model
     if not platform.WINDOWS:
         address = f"unix:{runtime_dir / f'{name}.sock'}"
-        return Place(ModelEndpoint(address, model=model), ("--listen", address))
+        return Address(ModelEndpoint(address, model=model), ("--listen", address))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token, file = secrets.token_urlsafe(32), runtime_dir / f"{name}.token"
     platform.private_write(file, token)
     endpoint = ModelEndpoint(f"http://127.0.0.1:{port}", model=model, token=token)
-    return Place(endpoint, ("--listen", f"127.0.0.1:{port}", "--token-file", str(file)))
+    return Address(endpoint, ("--listen", f"127.0.0.1:{port}", "--token-file", str(file)))
