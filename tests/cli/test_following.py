@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,3 +103,32 @@ def test_what_comes_and_goes_is_not_told(shell: Shell) -> None:
         assert process.stdout.readline()[9:].startswith("notes.md: can be searched")
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
+
+
+def test_ctrl_c_in_the_first_look_at_a_folder_is_the_last_word(shell: Shell) -> None:
+    folder = shell.folder / "huge"
+    folder.mkdir()
+    for number in range(1500):
+        (folder / f"{number}.md").write_text(f"Note {number}. " + "A page table maps pages to frames.\n" * 40)
+    with shell.start("index", "huge") as process:
+        # The follower has asked for a look of its own by then.
+        while len(_open(shell, "index")) < 2:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    while _open(shell, "index"):
+        time.sleep(0.1)
+    time.sleep(2.5)
+    (huge,) = (item for item in _status(shell)["index"]["collections"] if item["name"] == "huge")
+    assert huge["watching"] is None and sum(huge["documents"].values()) < 1500
+    assert _open(shell, "index") == []
+    assert shell.run("forget", "huge", "--yes").stdout.startswith("huge is removed")
+
+
+def _status(shell: Shell) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(shell.run("status", "--json").stdout)
+    return found
+
+
+def _open(shell: Shell, kind: str) -> list[dict[str, Any]]:
+    return [job for job in _status(shell)["open_jobs"] if job["kind"] == kind]

@@ -32,10 +32,12 @@ class Work:
         return views.job(await self._job(caller, job_id, "read_job"), time.time())
 
     async def cancel(self, caller: Identity, job_id: int) -> dict[str, Any]:
-        """Ask a job to stop; what it has finished stays. Raises NotFound."""
+        """Ask a job to stop; what it has finished stays. Of a folder, whoever follows it may have asked for
+        the same: that stops, too. Raises NotFound."""
         job = await self._job(caller, job_id, "cancel_job")
         async with self._db.write() as conn:
-            await jobs.request_cancel(conn, job.id)
+            for id in {job.id, *await jobs.same_as(conn, job)}:
+                await jobs.request_cancel(conn, id)
         self._runner.wake()
         return await self.read(caller, job.id)
 

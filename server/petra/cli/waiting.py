@@ -23,7 +23,7 @@ def finished(client: Client, job_id: int, failed: str) -> dict[str, Any]:
             if job["state"] == "failed":
                 raise PetraError(failed, cause=job["reason"] or "")
             if job["state"] == "cancelled":
-                raise Cancelled(failed, cause="It was cancelled")
+                raise Cancelled(failed, cause=_why(job["reason"]))
             if job["state"] in ENDED:
                 return job
             shown.show(progress(job))
@@ -36,3 +36,7 @@ def finished(client: Client, job_id: int, failed: str) -> dict[str, Any]:
         raise
     finally:
         shown.clear()
+
+
+def _why(reason: str | None) -> str:
+    return reason if reason and reason != "Cancelled" else "It was cancelled"

@@ -55,17 +55,19 @@ async def everybodys(conn: AsyncConnection) -> list[Collection]:
 
 
 async def followed(conn: AsyncConnection) -> list[tuple[Collection, frozenset[str] | None]]:
-    """All collections of all owners that mirror a folder, or with their names only single files of one."""
+    """All collections of all owners that mirror a folder, or with their names only single files of one. What
+    somebody stopped before it was read once is not followed."""
     query = select(collections).where(collections.c.root.is_not(None)).order_by(collections.c.id)
     roots = many(Collection, await conn.execute(query))
     only = jobs.c.payload["only"].as_string()
-    indexed = (jobs.c.kind == "index") & (jobs.c.collection_id == collections.c.id)
+    wanted = (jobs.c.kind == "index") & (jobs.c.state != "cancelled")
+    indexed = wanted & (jobs.c.collection_id == collections.c.id)
     as_a_whole = select(jobs.c.id).where(indexed, only.is_(None)).exists()
     whole = set(await conn.scalars(select(collections.c.id).where(as_a_whole)))
     rest = [item.id for item in roots if item.id not in whole]
     names = (
         select(jobs.c.collection_id, only.label("only"))
-        .where(jobs.c.kind == "index", jobs.c.collection_id.in_(rest))
+        .where(wanted, jobs.c.collection_id.in_(rest))
         .distinct()
     )
     of: dict[str, set[str]] = {}

@@ -102,6 +102,19 @@ async def open_of(conn: AsyncConnection, kind: str, collection_id: str) -> Job |
     return one(Job, await conn.execute(query.order_by(jobs.c.id.desc()).limit(1)))
 
 
+async def same_as(conn: AsyncConnection, job: Job) -> list[int]:
+    """Those that have not ended and read the same folder as `job` does, if it reads one."""
+    if job.kind != "index" or job.collection_id is None or job.payload.get("only") is not None:
+        return []
+    query = select(jobs.c.id).where(
+        jobs.c.collection_id == job.collection_id,
+        jobs.c.kind == "index",
+        jobs.c.payload["only"].as_string().is_(None),
+        jobs.c.finished_at.is_(None),
+    )
+    return list(await conn.scalars(query))
+
+
 async def of_document(conn: AsyncConnection, document_id: str) -> Job | None:
     """A document's newest job."""
     query = select(jobs).where(jobs.c.document_id == document_id).order_by(jobs.c.id.desc()).limit(1)
