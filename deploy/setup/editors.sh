@@ -1,12 +1,18 @@
 #!/bin/sh
-# Installs the editors that the tests drive. On Debian, as root, all of them: tmux and Emacs with eglot as packages,
-# and newer Neovim and Helix than Debian 12 has in a folder of their own (.make/editors), with the libraries they
-# were built for. (Neovim 0.11 comes with the tests' Python packages.) Elsewhere the tests of what is missing are
-# skipped, and say so.
+# Installs the editors that the tests drive. On Debian, as root, all of them: tmux, Emacs with eglot, and Kate with
+# a display that nobody sees as packages, and newer Neovim and Helix than Debian 12 has in a folder of their own
+# (.make/editors), with the libraries they were built for. (Neovim 0.11 comes with the tests' Python packages.)
+# Elsewhere the tests of what is missing are skipped, and say so.
 set -u
-[ -x .make/editors/bin/hx ] && command -v tmux emacs >/dev/null 2>&1 && exit 0
+all_here() {
+    for program in tmux emacs kate Xvfb xdotool dbus-run-session; do
+        command -v "$program" >/dev/null 2>&1 || return 1
+    done
+    [ -x .make/editors/bin/hx ]
+}
+all_here && exit 0
 if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
-    echo "Not all editors that the tests drive are here: they want tmux, nvim, hx, and emacs with eglot"
+    echo "Not all editors that the tests drive are here: they want tmux, nvim, hx, kate, and emacs with eglot"
     exit 0
 fi
 
@@ -38,8 +44,9 @@ TEXT
 }
 
 echo "Installing the editors that the tests drive"
-packages="tmux emacs-nox elpa-eglot mmdebstrap patchelf"
+packages="tmux emacs-nox elpa-eglot kate xvfb xdotool dbus mmdebstrap patchelf"
 install $packages || { apt-get update -qq && install $packages; } || exit 1
+[ -x .make/editors/bin/hx ] && exit 0
 for try in 1 2 3; do
     newer && exit 0
     echo "That was try $try" && sleep 5

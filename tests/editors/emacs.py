@@ -18,6 +18,7 @@ class Emacs:
 
     home: Home
     terminal: Terminal
+    program: str
 
     def command(self, name: str, *answers: str) -> None:
         """`M-x` a command, and answer what it asks."""
@@ -33,9 +34,10 @@ def emacs(home: Home, path: Path) -> Iterator[Emacs]:
     # In a new home Emacs compiles its own libraries first, and shows every warning of that in a window.
     quiet = "(setq native-comp-async-report-warnings-errors 'silent)\n"
     (home.folder / ".emacs").write_text(quiet + snippet("Emacs", "elisp"))
-    with terminal(path.parent, home.environment(), program("emacs"), "-nw", str(path)) as opened:
+    command = program("emacs")
+    with terminal(path.parent, home.environment(), command, "-nw", str(path)) as opened:
         opened.until(path.name)
-        editor = Emacs(home, opened)
+        editor = Emacs(home, opened, command)
         editor.command("eglot")
         home.wire.until("editor", "textDocument/didOpen")
         yield editor

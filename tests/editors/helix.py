@@ -18,6 +18,7 @@ class Helix:
 
     home: Home
     terminal: Terminal
+    program: str
 
     def command(self, line: str) -> None:
         """Type a command of the command line."""
@@ -31,7 +32,8 @@ def helix(home: Home, path: Path) -> Iterator[Helix]:
     place = home.config / "helix"
     place.mkdir()
     (place / "languages.toml").write_text(snippet("Helix", "toml"))
-    with terminal(path.parent, home.environment(), program("hx", NEWER), str(path)) as opened:
+    command = program("hx", NEWER)
+    with terminal(path.parent, home.environment(), command, str(path)) as opened:
         home.wire.until("editor", "textDocument/didOpen")
         opened.until("NOR")
-        yield Helix(home, opened)
+        yield Helix(home, opened, command)

@@ -29,6 +29,11 @@ class Terminal:
     def screen(self) -> str:
         return self._tmux("capture-pane", "-p")
 
+    @property
+    def alive(self) -> bool:
+        """Whether the program still runs."""
+        return subprocess.run(["tmux", "-L", self._name, "has-session"], capture_output=True).returncode == 0
+
     def until(self, text: str) -> str:
         """The screen as soon as it shows `text`."""
         wait_until(lambda: text in self.screen(), lambda: f"no {text!r} on the screen:\n{self.screen()}")

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.editors.house import Home
@@ -39,6 +38,9 @@ def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Ho
         editor.until_text("## Answer 1")
         text = editor.until_text("<!-- conversation ")
         assert "Humboldt" in text
+        # It is saved, and the editor can be left.
+        editor.until("vim.bo.modified == false")
+        assert Path(answers).read_text() == f"{text}\n"
         # It was written as it came. (Neovim does not say that it takes edits with versions.)
         edits = home.wire.petra("workspace/applyEdit")
         assert len(edits) >= 2
@@ -60,6 +62,9 @@ def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Ho
         editor.terminal.keys("Enter")
         editor.until_text("## Answer 2")
         wait_until(lambda: editor.text.count("<!-- conversation ") == 2, lambda: editor.text)
+        editor.until("vim.bo.modified == false")
+        editor.command("qa")
+        wait_until(lambda: not editor.terminal.alive, editor.terminal.screen)
 
 
 def test_lines_are_documented_by_a_code_action(new_home: Callable[[str], Home]) -> None:
@@ -100,26 +105,3 @@ def test_an_answer_is_stopped(notes: Path, new_home: Callable[[str], Home]) -> N
 def said(text: str) -> str:
     """The first answer in an answer file, as far as it is there."""
     return text.partition("## Answer 1")[2].partition("## Ask")[0]
-
-
-def test_two_editors_share_one_model(notes: Path, new_home: Callable[[str], Home]) -> None:
-    here, there = new_home("here"), new_home("there")
-    with (
-        neovim("0.12", here, notes / "queue.py") as one,
-        neovim("0.11", there, notes / "locks.md") as other,
-    ):
-        for editor in (one, other):
-            editor.command("Petra What is the ticket lock of the Marlin kernel called?")
-        for editor in (one, other):
-            editor.until("#vim.api.nvim_list_wins() == 2")
-            editor.terminal.keys("C-w", "w")
-            assert "Humboldt" in editor.until_text("<!-- conversation ")
-        assert one.file != other.file
-        # Nobody started another server, and the one there is has one model that writes.
-        assert len(workers(here.server.process.pid, "chat")) == 1
-
-
-def workers(pid: int, name: str) -> list[str]:
-    """The command lines of a server's workers of a name."""
-    lines = [" ".join(child.cmdline()) for child in psutil.Process(pid).children(recursive=True)]
-    return [line for line in lines if f"petra.inference.worker {name}" in line]
