@@ -91,7 +91,7 @@ def _confirmed(what: str, name: str) -> bool:
         raise BadRequest(
             "Nothing was removed",
             cause="There is no terminal to ask at",
-            remedy=f"petra forget {quote(name)} --yes",
+            remedy=f"To remove it without being asked: petra forget {quote(name)} --yes",
         )
     line(what)
     print(clean(f"Remove the collection {name}? [y/N] "), end="", flush=True)  # noqa: T201
