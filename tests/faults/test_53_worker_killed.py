@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from petra.errors import ModelUnavailable
-from petra.inference.client import Delta
+from petra.inference.replies import Delta
 from petra.inference.supervisor import WorkerSpec
 from tests.inference.workers import CHAT, PARIS, STORY, said, supervised
 

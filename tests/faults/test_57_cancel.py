@@ -7,7 +7,8 @@ from contextlib import aclosing
 import psutil
 import pytest
 
-from petra.inference.client import ChatMessage, Delta, ModelEndpoint, Queued
+from petra.inference.client import ChatMessage, ModelEndpoint
+from petra.inference.replies import Delta, Queued
 from tests.inference.conftest import chat, chat_address, small_chat  # noqa: F401
 from tests.inference.workers import PARIS, STORY, said
 

@@ -7,7 +7,8 @@ from contextlib import aclosing
 from pathlib import Path
 
 from petra.errors import ModelUnavailable
-from petra.inference.client import ChatMessage, Delta, ModelEndpoint
+from petra.inference.client import ChatMessage, ModelEndpoint
+from petra.inference.replies import Delta
 from petra.inference.supervisor import WorkerSpec
 from tests.inference.workers import CHAT, PARIS, said, supervised
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from petra import settings, telemetry
 from petra.inference import catalogue, installed
 from petra.inference.child import environment
-from petra.inference.client import ChatMessage, Delta, Finished, ModelEndpoint
+from petra.inference.client import ChatMessage, ModelEndpoint
 from petra.inference.pull import pull_entry
+from petra.inference.replies import Delta, Finished
 from petra.inference.restarts import Patience
 from petra.inference.supervisor import Supervisor, Timing, WorkerSpec
 

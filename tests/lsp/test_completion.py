@@ -15,7 +15,8 @@ import pytest_asyncio
 
 from petra import telemetry
 from petra.assistant.policy import Asked, Ruling
-from petra.inference.client import Capabilities, ModelEndpoint
+from petra.inference.capabilities import Capabilities
+from petra.inference.client import ModelEndpoint
 from petra.inference.worker.engine import Event, Generation
 from petra.inference.worker.stub import StubEngine
 from petra.lsp.completion import ACCEPTED, SHOWN

@@ -25,7 +25,8 @@ from petra.assistant.stream import AnswerStream
 from petra.assistant.subject import Subject
 from petra.assistant.withhold import Withheld
 from petra.errors import ModelUnavailable, PetraError
-from petra.inference.client import Delta, Finished, ModelEndpoint, Queued
+from petra.inference.client import ModelEndpoint
+from petra.inference.replies import Delta, Finished, Queued
 from petra.knowledge.search import Passage, Searcher
 from petra.messages import (
     AskRequest,

@@ -26,7 +26,8 @@ from petra.assistant.completion.typed import Typed
 from petra.assistant.library import Library
 from petra.assistant.subject import may_be_quoted
 from petra.errors import NotAllowed, PetraError
-from petra.inference.client import Capabilities, ModelEndpoint
+from petra.inference.capabilities import Capabilities
+from petra.inference.client import ModelEndpoint
 from petra.knowledge.extract.places import Places
 from petra.knowledge.place import Place, guessed
 
@@ -38,6 +39,8 @@ LONGEST = 10.0
 """Seconds of an answer. What is there by then is shown."""
 BELIEVED = 10.0
 """Seconds for which it is not asked anew what the model can and what rules a file is under."""
+REMEMBERED = 16
+"""Names of models, as people set them in their editors."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,10 @@ class Completing:
         at, known = self._known.get(name, (0.0, None))
         if known is None or time.monotonic() - at > BELIEVED:
             known = await self._model(name)
+            self._known.pop(name, None)
             self._known[name] = (time.monotonic(), known)
+            while len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
         return known
 
     async def off(self) -> str:
