@@ -5,7 +5,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -18,6 +17,7 @@ from petra.errors import StorageError
 from petra.storage import chunks, documents, migrations
 from petra.storage.database import Database
 from petra.storage.tables import metadata
+from tests.durability import old_database
 
 from .conftest import sqlite
 
@@ -50,33 +50,14 @@ def test_head_is_the_newest_step() -> None:
 
 async def test_what_the_first_release_wrote_is_still_there(tmp_path: Path) -> None:
     path = tmp_path / "petra.db"
-    await asyncio.to_thread(first_release, path)
+    await asyncio.to_thread(old_database.make, path)
     db = await Database.open(sqlite(path))
     async with db.read() as conn_:
-        (kept,) = await chunks.of_document(conn_, "d")
-        document = await documents.get(conn_, "d")
-        assert (kept.id, kept.text, kept.lines, kept.overlap, kept.gap) == (7, "text", (1, 2), 0, "\n")
-        assert document and (document.path, document.chunker) == ("a.md", "")
+        (kept,) = await chunks.of_document(conn_, "d6")
+        document = await documents.get(conn_, "d6")
+        assert (kept.id, kept.text, kept.lines, kept.overlap, kept.gap) == (7, "text 6", (1, 2), 0, "\n")
+        assert document and (document.path, document.chunker) == ("6.md", "")
     await db.close()
-
-
-def first_release(path: Path) -> None:
-    """A database as release 0001 left it."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as conn:
-        config.attributes["connection"] = conn
-        command.upgrade(config, "0001")
-        for statement in (
-            "INSERT INTO users VALUES ('u', 'Ada', 'owner', 1)",
-            "INSERT INTO collections VALUES ('c', 'u', 'course', NULL, 3, 1)",
-            "INSERT INTO documents VALUES ('d', 'c', 'u', NULL, 'a.md', 'a.md', 'text/markdown', 3, 'x',"
-            " NULL, NULL, 'ready', NULL, 3, NULL, 1)",
-            "INSERT INTO chunks VALUES (7, 'd', 'c', 3, NULL, 0, 'A', 'text', NULL, NULL, 1, 2, 'hash')",
-        ):
-            conn.exec_driver_sql(statement)
-    engine.dispose()
 
 
 async def test_a_database_that_is_newer_is_refused_and_left_alone(path: Path) -> None:

@@ -96,8 +96,8 @@ async def test_documents_chunks_and_vectors(db: Database) -> None:
         await documents.touch(conn, list((await documents.known(conn, collection.id)).values()))
     async with db.write() as conn:
         names = ["größe", "Größer", "groß", "GRÖSSE", "_grö"]
-        found = [symbols.NewSymbol(name, "function", "", (1, 2)) for name in names]
-        await symbols.replace(conn, document.id, collection.id, found)
+        found = [(document.id, symbols.NewSymbol(name, "function", "", (1, 2))) for name in names]
+        await symbols.add(conn, collection.id, found)
         again = await symbols.find(conn, "größe", [collection.id], 9, prefix=True)
         assert [item.name for item in again] == ["größe", "GRÖSSE", "Größer"]
     with pytest.raises(IntegrityError):

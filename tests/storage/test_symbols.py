@@ -1,6 +1,7 @@
 import pytest
+from sqlalchemy import select
 
-from petra.storage import collections, documents, symbols
+from petra.storage import collections, documents, symbols, tables
 from petra.storage.collections import Collection
 from petra.storage.database import Database
 from petra.storage.documents import Document
@@ -20,7 +21,7 @@ async def document(db: Database, collection: Collection) -> Document:
     document = await add_document(db, collection)
     async with db.write() as conn:
         new = [BUCKET, REFILL, REFILL_ALL, SHOUTED, ODD]
-        await symbols.replace(conn, document.id, collection.id, new)
+        await symbols.add(conn, collection.id, [(document.id, symbol) for symbol in new])
     return document
 
 
@@ -29,9 +30,15 @@ async def names(db: Database, collection: Collection, name: str, **how: bool) ->
         return [item.name for item in await symbols.find(conn, name, [collection.id], 9, **how)]
 
 
-async def test_symbols_come_back_as_they_were(db: Database, document: Document) -> None:
+async def test_symbols_come_back_as_they_were(
+    db: Database, document: Document, collection: Collection
+) -> None:
     async with db.read() as conn:
-        found = await symbols.of_document(conn, document.id)
+        found = [
+            item
+            for new in (BUCKET, REFILL, REFILL_ALL, SHOUTED, ODD)
+            for item in await symbols.find(conn, new.name, [collection.id], 1)
+        ]
     again = [NewSymbol(item.name, item.kind, item.scope, item.lines) for item in found]
     assert again == [BUCKET, REFILL, REFILL_ALL, SHOUTED, ODD]
     assert {(item.document_id, item.collection_id) for item in found} == {
@@ -64,7 +71,5 @@ async def test_only_documents_that_may_be_read(
 
 async def test_they_go_with_their_document(db: Database, document: Document, collection: Collection) -> None:
     async with db.write() as conn:
-        await symbols.replace(conn, document.id, collection.id, [REFILL])
-        assert [item.name for item in await symbols.of_document(conn, document.id)] == ["refill"]
         await documents.mark_deleted(conn, document.id, await collections.bump(conn, collection.id))
-        assert await symbols.of_document(conn, document.id) == []
+        assert list(await conn.scalars(select(tables.symbols.c.id))) == []

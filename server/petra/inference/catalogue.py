@@ -84,11 +84,6 @@ class ModelEntry:
         """Bytes on disk."""
         return sum(file.size for file in self.files)
 
-    @property
-    def gguf(self) -> str | None:
-        """The file that llama.cpp loads, for a model that has one."""
-        return next((file.path for file in self.files if file.path.endswith(".gguf")), None)
-
 
 @cache
 def entries() -> tuple[ModelEntry, ...]:

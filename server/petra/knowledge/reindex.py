@@ -25,7 +25,6 @@ from petra.telemetry import logger
 
 log = logger("petra.knowledge.reindex")
 
-KIND = "reindex"
 GRACE_SECONDS = 2.0
 PORTION = 1024
 """Chunks whose texts are in memory at once."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from petra.errors import BadRequest
 from petra.research.measures import Rankings, scores
 
 NAME = "petra"
@@ -15,20 +14,6 @@ def write(path: Path, rankings: Rankings) -> None:
     """Write one. Scores fall by 1 with each rank: the order is what was decided."""
     lines = [line for query, documents in rankings.items() for line in _lines(query, documents)]
     path.write_text("".join(lines), encoding="utf-8")
-
-
-def read(path: Path) -> dict[str, list[str]]:
-    """The rankings of a file, by score. Raises BadRequest."""
-    found: dict[str, list[tuple[float, int, str]]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        try:
-            query, _, document, _, score, _ = line.split()
-            found.setdefault(query, []).append((-float(score), number, document))
-        except ValueError as error:
-            raise BadRequest(
-                f"{path} is no run file", cause=f"Line {number + 1} has not six fields"
-            ) from error
-    return {query: [document for _, _, document in sorted(rows)] for query, rows in found.items()}
 
 
 def _lines(query: str, documents: Sequence[str]) -> list[str]:

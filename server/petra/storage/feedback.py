@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from petra.messages import Rating
-from petra.storage.rows import now, one
+from petra.storage.rows import now
 from petra.storage.tables import feedback
 
 
@@ -31,12 +31,6 @@ async def put(
     given = Feedback(message_id, user_id, rating, comment, now())
     await conn.execute(insert(feedback), asdict(given))
     return given
-
-
-async def get(conn: AsyncConnection, message_id: str, user_id: str) -> Feedback | None:
-    """A person's opinion of an answer."""
-    mine = select(feedback).where(feedback.c.message_id == message_id, feedback.c.user_id == user_id)
-    return one(Feedback, await conn.execute(mine))
 
 
 async def remove(conn: AsyncConnection, message_id: str, user_id: str) -> None:

@@ -44,14 +44,6 @@ class Symbol:
     lines: tuple[int, int]
 
 
-async def replace(
-    conn: AsyncConnection, document_id: str, collection_id: str, new: Sequence[NewSymbol]
-) -> None:
-    """Make `new` the symbols of a document. Do it in the transaction that replaces its chunks."""
-    await delete(conn, [document_id])
-    await add(conn, collection_id, [(document_id, symbol) for symbol in new])
-
-
 async def add(conn: AsyncConnection, collection_id: str, new: Sequence[tuple[str, NewSymbol]]) -> None:
     """Add symbols, each with the id of its document."""
     for some in batches(new):
@@ -100,12 +92,6 @@ async def find(
         )
         .limit(limit)
     )
-    return [_symbol(row) for row in (await conn.execute(query)).mappings()]
-
-
-async def of_document(conn: AsyncConnection, document_id: str) -> list[Symbol]:
-    """What a document defines, in the order of its text."""
-    query = select(symbols).where(symbols.c.document_id == document_id).order_by(symbols.c.id)
     return [_symbol(row) for row in (await conn.execute(query)).mappings()]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +37,16 @@ OTHERS = 0.25
 
 @dataclass(frozen=True)
 class Calibration:
-    """The best choices, and what they give: tokens/s of reading, of one answer and of a class of `writers`
-    that shares its beginning or does not, 0 where other programs kept the machine too busy to measure.
-    `flash_attention` None leaves it to llama.cpp."""
+    """The best choices, and what they give: tokens/s of reading, and of a class of `writers` that shares its
+    beginning, 0 where other programs kept the machine too busy to measure. `flash_attention` None leaves it
+    to llama.cpp."""
 
     flash_attention: bool | None
     unified: bool
     threads: int
     prefill_rate: float
-    alone_rate: float
     writers: int
     shared_rate: float
-    private_rate: float
 
     @property
     def rows(self) -> int:
@@ -105,9 +103,7 @@ class _Search:
         usual = threads or physical_cores()
         # On a GPU llama.cpp knows best whether flash attention can be used.
         open_choice = flash_attention is None and not self._model.gpu
-        best = Calibration(
-            False if open_choice else flash_attention, unified is not False, usual, 0, 0, 0, 0, 0
-        )
+        best = Calibration(False if open_choice else flash_attention, unified is not False, usual, 0, 0, 0)
         rate = self._glance(best)
         if not self.quiet:
             return replace(best, prefill_rate=round(rate, 1))
@@ -141,10 +137,8 @@ class _Search:
                 choice,
                 threads=threads,
                 prefill_rate=round(read, 1),
-                alone_rate=round(1 / probe.alone(), 1),
                 writers=self._writers,
                 shared_rate=round(self._writers / shared, 1),
-                private_rate=round(self._writers / probe.private(), 1),
             )
 
     def _probe(self, choice: Calibration) -> Probe:
@@ -198,9 +192,10 @@ def _identity(model: LlamaModel) -> dict[str, Any]:
 
 
 def _known(found: dict[str, Any] | None) -> Calibration | None:
-    """What was kept, unless it is not what this version keeps."""
+    """What was kept, unless this version needs more; an earlier one kept more than is needed."""
+    names = {field.name for field in fields(Calibration)}
     try:
-        known = Calibration(**(found or {}))
+        known = Calibration(**{name: value for name, value in (found or {}).items() if name in names})
     except TypeError:
         return None
     whole = isinstance(known.threads, int) and known.threads > 0 and isinstance(known.unified, bool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from petra.errors import ModelUnavailable
 from petra.inference.worker.decoder import DONE, Row
@@ -68,31 +68,15 @@ class Probe:
                 begun, counted = time.perf_counter(), counted - len(chunk)
         return counted / (time.perf_counter() - begun)
 
-    def alone(self) -> float:
-        """Seconds of a step of one sequence."""
-        return self._least([0])
-
     def shared(self) -> float:
         """Seconds of a step of all writers, who have the beginning in common."""
-        return self._fresh(lambda writer: self._context.copy(0, writer, len(self._tokens)))
-
-    def private(self) -> float:
-        """Seconds of a step of all writers, each with a beginning of its own."""
-        self._context.trim(0, len(self._tokens))
-        state = self._context.save(0)
-        return self._fresh(lambda writer: self._context.restore(writer, state))
-
-    def _fresh(self, begin: Callable[[int], object]) -> float:
         for writer in self._writers:
             self._context.trim(writer, 0)
-            begin(writer)
-        return self._least(self._writers)
-
-    def _least(self, sequences: Sequence[int]) -> float:
-        """The quickest of a few steps: the first is never, and others have the CPU now and then."""
+            self._context.copy(0, writer, len(self._tokens))
+        # The quickest of a few: the first never is, and others have the CPU now and then.
         seconds = []
         for _ in range(4):
-            rows = [Row(self._tokens[0], self._context.length(one), one, True) for one in sequences]
+            rows = [Row(self._tokens[0], self._context.length(one), one, True) for one in self._writers]
             begun = time.perf_counter()
             self._decode(rows)
             seconds.append(time.perf_counter() - begun)
