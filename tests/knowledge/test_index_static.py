@@ -170,7 +170,7 @@ async def test_a_search_does_not_wait_for_a_job_that_changes_the_index(db: Datab
     await indexes.refresh(collection_id)
     async with db.write() as conn:
         await collections.bump(conn, collection_id)
-    async with indexes._lock(collection_id):
+    async with indexes._locks.of(collection_id):
         found = await indexes.search("threads", None, [collection_id], 10)
     assert [id for id, _ in found.lexical] == [ids[0]]
     await indexes.close()

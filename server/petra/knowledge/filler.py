@@ -17,6 +17,7 @@ from petra.knowledge.blocks import embedded_text
 from petra.knowledge.embedding import BATCH, Embedding, Endpoint, Texts, by_length
 from petra.knowledge.index import Indexes
 from petra.knowledge.space import Space
+from petra.knowledge.turns import Turns
 from petra.storage import chunks, collections, documents, jobs, unembedded, vectors
 from petra.storage.collections import Collection
 from petra.storage.database import Database
@@ -65,7 +66,7 @@ class Filler:
         self._now = Embedding(db, model_id, now)
         self._wake = wake
         self._open_files = open_files
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns = Turns()
         self._filling: set[str] = set()
         self._again: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,7 +117,7 @@ class Filler:
     async def run(self, context: JobContext) -> None:
         """Handle a job of kind "embed"."""
         collection_id = str(context.job.collection_id)
-        async with self._turns.setdefault(collection_id, asyncio.Lock()):
+        async with self._turns.of(collection_id):
             async with self._db.read() as conn:
                 collection = await collections.get(conn, collection_id)
             if collection is None:

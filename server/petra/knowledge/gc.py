@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from petra.knowledge.index import Indexes
-from petra.storage import collections, index_versions, marks, uploads, vectors
+from petra.storage import collections, index_versions, tombstones, uploads, vectors
 from petra.storage.blobs import FileBlobs
 from petra.storage.database import Database
 from petra.telemetry import logger
@@ -87,7 +87,7 @@ async def _marks(db: Database, indexes: Indexes, active: Path) -> int:
 
 async def _some_marks(db: Database, collection_id: str, revision: int) -> int:
     async with db.write() as conn:
-        return await marks.remove(conn, collection_id, revision)
+        return await tombstones.remove(conn, collection_id, revision)
 
 
 async def _unused_models(db: Database, used: set[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Marks of what was deleted: rows that tell the caches, until all of them have seen it."""
+"""Tombstones: the rows of what was deleted, which tell the caches, until all of them have seen it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from petra.storage.tables import chunks, documents
 
 
 async def remove(conn: AsyncConnection, collection_id: str, revision: int) -> int:
-    """Remove some of the marks that are not newer than `revision`, and say how many; 0: there are no more.
+    """Remove some of those that are not newer than `revision`, and say how many; 0: there are no more.
     Ids are never given out again, so nothing is mistaken for what was removed."""
     passages = (
         select(chunks.c.id)
