@@ -18,6 +18,7 @@ from petra.assistant.library import Library
 from petra.assistant.modes import TASKS
 from petra.assistant.offered import Offered
 from petra.errors import BadRequest, NotFound, PetraError
+from petra.knowledge.search import Passage
 from petra.lsp import citations
 from petra.lsp.ask import AskParams
 from petra.lsp.chat import Chats
@@ -26,8 +27,7 @@ from petra.lsp.params import Document, Range, read
 from petra.lsp.places import Places
 from petra.lsp.rewriting import Rewrite, Rewriting
 from petra.lsp.scope import within
-from petra.lsp.search import source_of
-from petra.messages import Mode
+from petra.messages import Mode, Source
 
 if TYPE_CHECKING:
     from petra.lsp.session import Session
@@ -125,7 +125,7 @@ class Commands:
         )
         blocks = []
         for n, item in enumerate(found, start=1):
-            source = attrs.evolve(source_of(item), n=n, header=item.header)
+            source = _source(item, n)
             line = citations.link(source, await self._places.location(source))
             first = next((line.strip() for line in item.text.splitlines() if line.strip()), "")
             blocks.append(f"{line.removesuffix(' (retrieved)')}\n   `{first[:100].replace('`', ' ')}`")
@@ -211,6 +211,21 @@ def _wish(arguments: list[Any]) -> Wish:
     if len(arguments) > 1:
         raise BadRequest("A command of Petra's takes one object, or words")
     return read(Wish, arguments[0] if arguments else None)
+
+
+def _source(item: Passage, n: int) -> Source:
+    """A passage that was found, as source `n`."""
+    return Source(
+        n=n,
+        kind="retrieved",
+        document_id=item.document_id,
+        document=item.document,
+        quote="",
+        score=item.score,
+        lines=item.lines,
+        header=item.header,
+        path=item.path,
+    )
 
 
 def _params(wish: Wish, mode: Mode) -> AskParams:

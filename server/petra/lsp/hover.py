@@ -17,7 +17,6 @@ from petra.lsp import citations
 from petra.lsp.explanations import Explanations
 from petra.lsp.feature import Method
 from petra.lsp.places import Places
-from petra.lsp.symbols import source_of
 from petra.lsp.text import units
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Hovering:
         return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, text))
 
     async def _card(self, item: Definition) -> str:
-        uri = (await self._places.location(source_of(item)))["uri"]
+        uri = (await self._places.location(item))["uri"]
         name = citations.reference(item.path, item.lines)
         where = citations.to_lines(name, uri, item.lines) if uri.startswith("file:") else name
         scope = f" in {item.scope}" if item.scope else ""

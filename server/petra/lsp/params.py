@@ -62,13 +62,14 @@ def _known(cls: Any, params: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _fields(cls: Any) -> tuple[tuple[str, str, Any], ...]:
     """Name, name in LSP and, where it is one, attrs class of each field."""
-    return tuple((name, _camel(name), _inner(hint)) for name, hint in get_type_hints(cls).items())
+    return tuple((name, camel(name), _inner(hint)) for name, hint in get_type_hints(cls).items())
 
 
 def _inner(hint: Any) -> Any:
     return next((kind for kind in (hint, *get_args(hint)) if attrs.has(kind)), None)
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A name as LSP writes it."""
     first, *rest = name.split("_")
     return first + "".join(word.title() for word in rest)

@@ -26,6 +26,26 @@ class Paths(Protocol):
         """The paths of documents for a caller on this machine; for anybody else none."""
 
 
+class Found(Protocol):
+    """What is somewhere: a source, a passage, a definition."""
+
+    @property
+    def document_id(self) -> str:
+        """Empty for a document that is only open."""
+
+    @property
+    def document(self) -> str:
+        """Its name."""
+
+    @property
+    def path(self) -> str | None:
+        """Where it is in its collection, or in the editor."""
+
+    @property
+    def lines(self) -> tuple[int, int] | None:
+        """First and last, from 1."""
+
+
 class Places:
     """Locations for one session; each document is looked up once."""
 
@@ -38,22 +58,22 @@ class Places:
         """A source on the wire, with its `location`."""
         return to_wire(source) | {"location": await self.location(source)}
 
-    async def location(self, source: Source) -> dict[str, Any]:
-        """Where a source is. Of pages, which LSP does not know, the beginning of the document."""
-        first, last = source.lines or (1, 0)
+    async def location(self, item: Found) -> dict[str, Any]:
+        """Where something is. Of pages, which LSP does not know, the beginning of the document."""
+        first, last = item.lines or (1, 0)
         start, end = {"line": first - 1, "character": 0}, {"line": last, "character": 0}
-        return {"uri": await self._uri(source), "range": {"start": start, "end": end}}
+        return {"uri": await self._uri(item), "range": {"start": start, "end": end}}
 
-    async def _uri(self, source: Source) -> str:
-        id = source.document_id
+    async def _uri(self, item: Found) -> str:
+        id = item.document_id
         if not id:
-            return self._open(source.path or source.document)
+            return self._open(item.path or item.document)
         if id not in self._known:
             found = await self._paths.paths(self._session.identity, [id])
             self._known[id] = found.get(id)
         path = self._known[id]
         uri = from_fs_path(str(path)) if path else None
-        return uri or f"{SCHEME}:///documents/{quote(id)}/{quote(source.document, safe='')}"
+        return uri or f"{SCHEME}:///documents/{quote(id)}/{quote(item.document, safe='')}"
 
     def _open(self, path: str) -> str:
         """The URI of the open document that a source came from: it is in no collection."""

@@ -15,6 +15,7 @@ from pygls.exceptions import JsonRpcException
 
 from petra import telemetry
 from petra.lsp.feature import Method
+from petra.lsp.params import camel
 
 if TYPE_CHECKING:
     from petra.lsp.session import Session
@@ -90,7 +91,7 @@ def read(section: Any) -> tuple[Preferences, list[str]]:
         return Preferences(), []
     if not isinstance(section, dict):
         return Preferences(), ["they have to be an object"]
-    names = {_camel(field.name): field.name for field in fields(Preferences)}
+    names = {camel(field.name): field.name for field in fields(Preferences)}
     given: dict[str, Any] = {}
     problems: list[str] = []
     for key, value in section.items():
@@ -102,11 +103,6 @@ def read(section: Any) -> tuple[Preferences, list[str]]:
             except ValueError as error:
                 problems.append(f"{SECTION}.{key} has to be {error}")
     return Preferences(**given), problems
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
 
 
 class Configuration:

@@ -10,12 +10,11 @@ import attrs
 from petra.assistant import views
 from petra.assistant.library import Library
 from petra.errors import BadRequest
-from petra.knowledge.search import Passage
 from petra.lsp.feature import Method
 from petra.lsp.places import Places
 from petra.lsp.progress import Running
 from petra.lsp.scope import Scope, within
-from petra.messages import Source, Token
+from petra.messages import Token
 
 if TYPE_CHECKING:
     from petra.lsp.session import Session
@@ -61,21 +60,5 @@ class Searching:
             found = await self._library.search(
                 self._session.identity, params.query, k=k, names=names, path=params.path
             )
-        passages = [
-            views.passage(item) | {"location": await self._places.location(source_of(item))} for item in found
-        ]
+        passages = [views.passage(item) | {"location": await self._places.location(item)} for item in found]
         return self._progress.whole(params.partial_result_token, {"passages": passages})
-
-
-def source_of(item: Passage) -> Source:
-    """A passage that was found, as a source."""
-    return Source(
-        n=1,
-        kind="retrieved",
-        document_id=item.document_id,
-        document=item.document,
-        path=item.path,
-        quote="",
-        score=item.score,
-        lines=item.lines,
-    )

@@ -13,9 +13,7 @@ from lsprotocol import types
 from petra.assistant.definitions import Definition, Definitions
 from petra.assistant.library import Library
 from petra.lsp.feature import Method
-from petra.lsp.places import Places
-from petra.lsp.search import source_of as passage_source
-from petra.messages import Source
+from petra.lsp.places import Found, Places
 
 if TYPE_CHECKING:
     from petra.lsp.session import Session
@@ -75,7 +73,7 @@ class Symbols:
                 continue
             found.append(
                 types.WorkspaceSymbol(
-                    location=await self._location(passage_source(passage)),
+                    location=await self._location(passage),
                     name=passage.header or passage.document,
                     kind=types.SymbolKind.File,
                     container_name=passage.path,
@@ -85,30 +83,16 @@ class Symbols:
 
     async def _symbol(self, item: Definition) -> types.WorkspaceSymbol:
         return types.WorkspaceSymbol(
-            location=await self._location(source_of(item)),
+            location=await self._location(item),
             name=item.name,
             kind=_KINDS.get(item.kind, types.SymbolKind.Variable),
             container_name=f"{item.scope} ({item.path})" if item.scope else item.path,
         )
 
-    async def _location(self, source: Source) -> types.Location:
-        place = await self._places.location(source)
+    async def _location(self, item: Found) -> types.Location:
+        place = await self._places.location(item)
         start, end = place["range"]["start"], place["range"]["end"]
         return types.Location(
             place["uri"],
             types.Range(types.Position(max(start["line"], 0), 0), types.Position(max(end["line"], 0), 0)),
         )
-
-
-def source_of(item: Definition) -> Source:
-    """A definition, as a source."""
-    return Source(
-        n=1,
-        kind="retrieved",
-        document_id=item.document_id,
-        document=item.document,
-        path=item.path,
-        quote="",
-        score=1.0,
-        lines=item.lines,
-    )
