@@ -21,11 +21,11 @@ from petra.knowledge.mirror import Mirror
 class Followed:
     """A folder with a mirror that publishes nothing but what it was told."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, only: frozenset[str] | None = None) -> None:
         self.root = root
         self.told: list[str] = []
         self.times = 0
-        self.mirror = Mirror(root, self._publish)
+        self.mirror = Mirror(root, self._publish, only)
 
     async def _publish(self, paths: Collection[str]) -> Published:
         self.told += paths
@@ -217,3 +217,49 @@ async def test_more_notices_than_can_be_trusted(followed: Followed) -> None:
         (followed.root / f"{number}.md").unlink()
     (followed.root / "last.md").write_text("x")
     await followed.hears(".")
+
+
+async def test_only_some_files_of_a_folder_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.md").write_text("a")
+    one = Followed(tmp_path, frozenset({"a.md", "late.md"}))
+    task = asyncio.create_task(one.mirror.run())
+    try:
+        await one.hears("a.md", "late.md")
+        (tmp_path / "b.md").write_text("b")
+        (tmp_path / "deep" / "a.md").write_text("a")
+        (tmp_path / "new").mkdir()
+        (tmp_path / "late.md").write_text("late")
+        await one.hears("late.md")
+        fresh = tmp_path / "fresh"
+        fresh.write_text("another a")
+        fresh.replace(tmp_path / "a.md")
+        await one.hears("a.md")
+        (tmp_path / "a.md").unlink()
+        await one.hears("a.md")
+        (tmp_path / ".petraignore").write_text("late.md\n")
+        await one.hears("a.md", "late.md")
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert {change.path for change in one.mirror.recent} == {"a.md", "late.md"}
+
+
+async def test_only_some_files_of_a_folder_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirroring, "_unwatchable", lambda _: "it is far away")
+    monkeypatch.setattr(mirroring, "POLL_SECONDS", 0.05)
+    (tmp_path / "a.md").write_text("a")
+    one = Followed(tmp_path, frozenset({"a.md"}))
+    task = asyncio.create_task(one.mirror.run())
+    try:
+        await one.hears("a.md")
+        (tmp_path / "b.md").write_text("b")
+        (tmp_path / "a.md").write_text("another a")
+        await one.hears("a.md")
+        assert one.mirror.state == "looked at"
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert {change.path for change in one.mirror.recent} == {"a.md"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from petra.storage import collections, jobs
+import pytest
+
+from petra.errors import NotFound
+from petra.storage import chunks, collections, documents, jobs, uploads, vectors
 from petra.storage.database import Database
 from petra.storage.users import User
 
@@ -49,3 +52,46 @@ async def test_empty_is_what_nothing_was_ever_read_into(db: Database, owner: Use
             await jobs.finish(conn, job.id, state)  # type: ignore[arg-type]
         assert await collections.is_empty(conn, tried.id)
         assert not await collections.is_empty(conn, read.id)
+
+
+async def test_a_collection_goes_with_what_is_its_own(db: Database, owner: User) -> None:
+    async with db.write() as conn:
+        gone, stays = [await collections.create(conn, owner.id, name) for name in ("gone", "stays")]
+        upload = await uploads.add(
+            conn, id="f" * 32, owner_id=owner.id, filename="a", size=1, sha256="0" * 64, media_type="t"
+        )
+        for collection, texts in ((gone, ["own", "shared"]), (stays, ["shared", "other"])):
+            document = await documents.add(
+                conn,
+                collection_id=collection.id,
+                owner_id=owner.id,
+                upload_id=upload.id if collection is gone else None,
+                path="a",
+                title="a",
+                media_type="t",
+                size=1,
+                digest="d",
+                revision=await collections.bump(conn, collection.id),
+            )
+            new = [chunks.NewChunk(at, "", text, None, None, text.ljust(64)) for at, text in enumerate(texts)]
+            await chunks.replace(conn, document.id, collection.id, new, 1)
+        hashes = [text.ljust(64) for text in ("own", "shared", "other")]
+        for model in ("a", "b"):
+            await vectors.put_many(conn, owner.id, model, dict.fromkeys(hashes, b"1"))
+        ended, waiting = [
+            await jobs.enqueue(conn, "ingest", owner.id, {"skipped": ["a"]}, gone.id) for _ in range(2)
+        ]
+        await jobs.finish(conn, ended.id, "ready")
+    async with db.write() as conn:
+        assert await collections.remove(conn, gone.id) == [upload.id]
+    async with db.read() as conn:
+        assert [item.id for item in await collections.list_for(conn, owner.id)] == [stays.id]
+        assert await uploads.all_ids(conn) == []
+        for model in ("a", "b"):
+            assert sorted(await vectors.get_many(conn, owner.id, model, hashes)) == sorted(hashes[1:])
+        assert len(await documents.list_in(conn, stays.id)) == 1
+        (left,) = await jobs.list_for(conn, owner.id)
+        assert (left.id, left.state, left.payload, left.collection_id) == (waiting.id, "cancelled", {}, None)
+    with pytest.raises(NotFound):
+        async with db.write() as conn:
+            await collections.remove(conn, gone.id)

@@ -29,8 +29,11 @@ from petra.storage.tables import metadata
 
 from . import postgresql
 from .conftest import add_document, chunk
-from .test_collections import (
-    test_only_folders_that_were_indexed_as_a_whole_are_mirrored as test_mirrored_folders,  # noqa: F401
+from .test_collections import (  # noqa: F401
+    test_a_collection_goes_with_what_is_its_own,
+    test_empty_is_what_nothing_was_ever_read_into,
+    test_folders_are_followed_as_they_were_indexed,
+    test_what_was_stopped_before_it_was_read_is_not_followed,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the classroom server runs on Unix")
