@@ -13,7 +13,8 @@ from petra.assistant import views
 
 @attrs.frozen(kw_only=True)
 class IndexRequest:
-    """A file or folder of this machine, as an absolute path; the collection is named after it by default."""
+    """A file or folder of this machine, as an absolute path. The collection is by default one that follows it
+    already, or one named after it."""
 
     path: str
     collection: str | None = None
