@@ -67,6 +67,16 @@ def test_ask_read_follow_and_ask_again(notes: Path, new_home: Callable[[str], Ho
         wait_until(lambda: not editor.terminal.alive, editor.terminal.screen)
 
 
+def test_a_question_is_typed_into_a_new_file(notes: Path, new_home: Callable[[str], Home]) -> None:
+    home = new_home("me")
+    with neovim("0.12", home, notes / "queue.py") as editor:
+        editor.command("Petra")
+        editor.until("vim.bo.filetype == 'markdown' and vim.fn.line('.') == vim.fn.line('$')")
+        editor.terminal.type("oWhat is the ticket lock of the Marlin kernel called?")
+        editor.command("Petra")
+        assert "Humboldt" in editor.until_text("<!-- conversation ")
+
+
 def test_lines_are_documented_by_a_code_action(new_home: Callable[[str], Home]) -> None:
     home = new_home("me")
     code = "def push_task(queue, task):\n    queue.append(task)"

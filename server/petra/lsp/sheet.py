@@ -83,10 +83,12 @@ class Sheet:
         await self._change(change, TRIES if last else 1)
 
     async def show(self, *, focus: bool) -> None:
-        """Open it in the editor, or say where it is."""
+        """Open it in the editor, with `focus` where a question is typed, or say where it is."""
         window = self._session.client.window
         if window and window.show_document and window.show_document.support:
-            params = types.ShowDocumentParams(self.uri, external=False, take_focus=focus)
+            end = _end(await self.text()) if focus else None
+            place = types.Range(end, end) if end else None
+            params = types.ShowDocumentParams(self.uri, external=False, take_focus=focus, selection=place)
             try:
                 result = await self._session.request(types.WINDOW_SHOW_DOCUMENT, params)
                 if result.success:
@@ -209,6 +211,11 @@ def _rewrite(path: Path, change: Change) -> None:
 def _changed(text: str, change: Change) -> str:
     made = change(text)
     return text if made is None else text[: made[0]] + made[2] + text[made[1] :]
+
+
+def _end(text: str) -> types.Position:
+    """The start of the last line. (Neovim has none after the last line end, and fails to show one there.)"""
+    return types.Position(max(text.count("\n") - 1, 0), 0)
 
 
 def _common(one: str, other: str) -> int:
