@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from petra.knowledge import gitignore
 from petra.knowledge.gitignore import rules
 from petra.knowledge.walk import walk
 
@@ -72,6 +74,24 @@ def test_the_walk_keeps_what_git_keeps(
     (repository / "a" / ".gitignore").write_text("\n".join(deeper) + "\n")
     (repository / ".git" / "info" / "exclude").write_text("\n".join(exclude) + "\n")
     assert [file.path for file in walk(repository).files] == kept_by_git(repository)
+
+
+names = st.sampled_from(["a", "b", "aa", "ab", "ba", "aab", "abab"])
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(
+    parts=st.lists(
+        st.sampled_from(["a", "b", "?", "[ab]", "*", "**", "**", "*a", "a*", "*a*b", "*a*b*a"]), max_size=7
+    ),
+    path=st.lists(names, min_size=1, max_size=7),
+    folder=st.booleans(),
+)
+def test_what_is_quick_says_what_is_plain(parts: list[str], path: list[str], folder: bool) -> None:
+    entry = "/".join(path) + "/" * folder
+    for _, expression in gitignore._expressions("/".join(parts)):
+        plain, quick = re.compile(expression), re.compile(gitignore._quick(expression))
+        assert bool(quick.match(entry)) is bool(plain.match(entry)), (expression, entry)
 
 
 def test_many_stars_take_no_time() -> None:
