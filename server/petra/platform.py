@@ -1,18 +1,15 @@
 """All that differs between systems: where data lives, sockets, priorities, ending processes.
 
-Standard library only: `petra lsp` imports it on the way to its first reply.
+Standard library only, and what takes long to import only where it is used: `petra lsp` imports this on
+the way to its first reply.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
 import signal
 import stat
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 WINDOWS = sys.platform == "win32"
@@ -76,6 +73,9 @@ def runtime_dir(data_dir: Path) -> Path:
     """
     folder = data_dir / "run"
     if len(os.fsencode(folder)) > 80:
+        import hashlib
+        import tempfile
+
         name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
         uid = os.getuid() if hasattr(os, "getuid") else "user"
         folder = Path(tempfile.gettempdir()) / f"petra-{uid}-{name}"
@@ -92,6 +92,8 @@ def runtime_dir(data_dir: Path) -> Path:
 
 def private_write(path: Path, content: str) -> None:
     """Write a file that only its owner can read, all of it or nothing, durable when it returns."""
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -166,9 +168,13 @@ def cpu_name() -> str:
     if names:
         return names[0]
     if sys.platform == "darwin":
+        import subprocess
+
         command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
         found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         return found.stdout.strip()
+    import platform
+
     return platform.processor() or platform.machine()
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from petra import rendezvous
-from petra.cli.options import data_dir, server_arguments
 from petra.lsp.forwarder import Forwarder
-from petra.lsp.link import Link, ToServer
+
+if TYPE_CHECKING:
+    from petra.lsp.link import ToServer
 
 HELP = "speak the Language Server Protocol on stdin and stdout (editors start this)"
 
@@ -44,6 +45,11 @@ def run(args: argparse.Namespace) -> int:
             from petra.cli import classroom
 
             return classroom.connect(args)
+        # The editor has its first reply by now.
+        from petra import rendezvous
+        from petra.cli.options import data_dir, server_arguments
+        from petra.lsp.link import Link
+
         return Link(rendezvous.find_or_start(data_dir(args), argv=server_arguments(args)))
 
     return Forwarder(stdin, stdout, connect).run()

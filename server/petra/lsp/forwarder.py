@@ -5,7 +5,8 @@ server's own reply), so an editor never waits for a server that is still startin
 editor's `initialize` under an id of the forwarder's, and its reply is swallowed. A new server is first told
 all that makes the session what it is (`replay`), open documents and their changes included. Three kinds of
 threads, each with one job: `run` reads the editor, `_send_all` finds or starts the server and writes to it,
-`_receive` reads one server until it ends. Standard library only.
+`_receive` reads one server until it ends. Standard library only, and little of it: what a connection needs is
+imported after the first reply.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from petra import __version__
 from petra.errors import PetraError
+from petra.lsp.away import ServerAway
 from petra.lsp.framing import FrameDecoder, FrameError, frame
-from petra.lsp.link import ServerAway, ToServer
 from petra.lsp.replay import Replay
+
+if TYPE_CHECKING:
+    from petra.lsp.link import ToServer
 
 INITIALIZE_ID = "petra-forwarder:initialize"
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
@@ -38,8 +41,7 @@ ERROR, WARNING = 1, 2
 INVALID_REQUEST, REQUEST_FAILED = -32600, -32803
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message for the server. `request` is its id when it wants a reply; `state` is the message itself
     when every new server has to be told it again."""
 

@@ -9,20 +9,13 @@ from contextlib import suppress
 from typing import Protocol
 
 from petra import __version__, platform
-from petra.errors import NotAuthenticated, PetraError
+from petra.errors import NotAuthenticated
+from petra.lsp.away import ServerAway
 from petra.lsp.framing import FrameDecoder, frame
 from petra.rendezvous import Running, other_version
 
 PREAMBLE_SECONDS = 10.0
 SEND_SECONDS = 30
-
-
-class ServerAway(PetraError):
-    """The server that was there has ended, or does not answer."""
-
-    code = "server_away"
-    status = 503
-    retryable = True
 
 
 class ToServer(Protocol):

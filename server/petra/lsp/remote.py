@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from petra.errors import NotAuthenticated, SettingsError
+from petra.lsp.away import ServerAway
 from petra.lsp.framing import MAX_BODY
-from petra.lsp.link import PREAMBLE_SECONDS, SEND_SECONDS, ServerAway
+from petra.lsp.link import PREAMBLE_SECONDS, SEND_SECONDS
 
 HEARTBEAT = 20.0
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from petra.lsp.text import Encoding, Text
@@ -22,16 +21,15 @@ LIMIT = 128 * 1024 * 1024
 """Bytes of all that is kept; a document that does not fit is not opened in a new server."""
 
 
-@dataclass
 class _Log:
-    frames: list[bytes] = field(default_factory=list)
-    size: int = 0
-    changes: int = 0
-    """Bytes of the frames but for the first."""
+    def __init__(self, first: bytes) -> None:
+        self.frames = [first]
+        self.size = len(first)
+        self.changes = 0
+        """Bytes of the frames but for the first."""
 
     def add(self, body: bytes) -> None:
-        if self.frames:
-            self.changes += len(body)
+        self.changes += len(body)
         self.frames.append(body)
         self.size += len(body)
 
@@ -97,7 +95,7 @@ class Replay:
             # Taken out first: one whose messages are malformed stays out.
             del self._documents[params["textDocument"]["uri"]]
             folded = _folded(log.frames, self.encoding)
-            self._documents[params["textDocument"]["uri"]] = _Log([folded], len(folded))
+            self._documents[params["textDocument"]["uri"]] = _Log(folded)
 
     def _closed(self, params: dict[str, Any], _: bytes) -> None:
         self._documents.pop(params["textDocument"]["uri"], None)
@@ -119,7 +117,7 @@ class Replay:
         logs.pop(uri, None)
         kept = sum(log.size for log in (*self._documents.values(), *self._notebooks.values()))
         if kept + len(body) <= LIMIT:
-            logs[uri] = _Log([body], len(body))
+            logs[uri] = _Log(body)
 
 
 def _folded(frames: list[bytes], encoding: Encoding) -> bytes:
