@@ -60,7 +60,7 @@ async def test_a_definition_elsewhere_does_not_leave_the_path_or_the_collection(
     room: Room, folder: Path
 ) -> None:
     collection, _ = await room.indexed(folder)
-    other, _ = await room.indexed(folder / "docs")
+    other, _ = await room.indexed(folder / "docs", "docs alone")
     for found in (
         await room.searcher.search("TokenStore", [collection.id], 5, path="docs"),
         await room.searcher.search("TokenStore", [other.id], 5),
