@@ -12,9 +12,9 @@ from petra.messages import Done, Part, StreamItem, Text, to_wire
 from petra.storage import conversations
 from petra.storage.database import Database
 
-GROUP_SECONDS = 0.04
-"""How long parts are collected before one commit: below what a reader notices, and 25 commits a second
-instead of one a token."""
+GROUP_SECONDS = 0.03
+"""Between two commits of a stream at least, the parts of which are collected meanwhile: below what a reader
+notices, and few commits a second instead of one a token."""
 
 
 class AnswerStream:
@@ -48,10 +48,14 @@ class AnswerStream:
 
     async def write(self) -> None:
         """Commit and publish groups until `Done` has been committed. Run as a task."""
+        clock = asyncio.get_running_loop().time
+        last = -GROUP_SECONDS
         while not self._finished:
             await self._wake.wait()
             if not isinstance(self._pending[-1], Done):
-                await asyncio.sleep(GROUP_SECONDS)
+                # What comes after a pause, the first word above all, is shown at once.
+                await asyncio.sleep(max(last + GROUP_SECONDS - clock(), 0))
+            last = clock()
             self._wake.clear()
             group, self._pending = self._pending, []
             first = len(self.items)

@@ -35,6 +35,11 @@ PATIENCE = 0.008
 """Seconds that a suggestion waits for the syntax tree. Without it, lines are gone by."""
 AT_ONCE = 0.5
 """Seconds that somebody waits who asks whether there are suggestions."""
+MODEL_WORKS = 0.01
+"""Seconds after which the model has been asked."""
+SHORT = 50_000
+"""Characters that are looked through for secrets in a millisecond or two: less than a thread costs that
+other work keeps busy."""
 LONGEST = 10.0
 """Seconds of an answer. What is there by then is shown."""
 BELIEVED = 10.0
@@ -165,15 +170,19 @@ class Typist:
         wants = extent(cursor, place, prose=wanted.prose)
         if wants is None:
             return ""
-        self._elsewhere.look(self._caller, cursor, neighbours)
         worked = time.perf_counter() - began
         if pause > worked:
+            self._elsewhere.look(self._caller, cursor, neighbours)
             # The wait for the next keystroke; what was done until here is part of it.
             await asyncio.sleep(pause - worked)
         endpoint, able = model
         characters = room(able.context, able.prefill_tokens_per_s, TOKENS[wants])
         prompt = build(cursor, self._elsewhere.found(cursor), characters)
         asked = time.perf_counter()
+        # Who asks is not made to wait for a search: it begins when the model works, for the next request.
+        asyncio.get_running_loop().call_later(
+            MODEL_WORKS, self._elsewhere.look, self._caller, cursor, neighbours
+        )
         try:
             written = await self._written(endpoint, prompt, cursor, wants)
         except asyncio.CancelledError:
@@ -219,7 +228,7 @@ class Typist:
             return Off.of(error).why
         if rules.withheld:
             return f"Petra takes no part of {PurePath(cursor.path).name}: {rules.withheld}"
-        if not await asyncio.to_thread(may_be_quoted, cursor.path, cursor.before + cursor.after):
+        if not await _may_be_quoted(cursor.path, cursor.before + cursor.after):
             return f"{PurePath(cursor.path).name} may hold secrets, or was made by a program"
         return ""
 
@@ -231,3 +240,9 @@ class Typist:
             rules = Rules(courses, await library.withheld(self._caller, path))
             self._rules = {path: (time.monotonic(), rules)}
         return rules
+
+
+async def _may_be_quoted(path: str, text: str) -> bool:
+    if len(text) <= SHORT:
+        return may_be_quoted(path, text)
+    return await asyncio.to_thread(may_be_quoted, path, text)
