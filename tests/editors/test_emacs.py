@@ -58,8 +58,6 @@ def test_an_answer_is_stopped(notes: Path, new_home: Callable[[str], Home]) -> N
         (begun,) = home.wire.until_replied("petra", "workspace/executeCommand")
         answers = Path(to_fs_path(begun["uri"]) or "")
         wait_until(lambda: "*Waiting" not in answers.read_text(), answers.read_text)
-        # The answer is not in the window of the file that Petra runs for.
-        editor.terminal.keys("C-x", "o")
         editor.command("petra-stop")
         assert home.wire.until_replied("petra", "workspace/executeCommand", 2)[1] == {"cancelled": 1}
         editor.terminal.until("*Stopped.*")
