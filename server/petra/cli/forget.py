@@ -64,7 +64,7 @@ def meant(given: str, mine: list[dict[str, Any]], here: Path) -> dict[str, Any]:
     raise NotFound(
         f"There is no collection {given!r}",
         cause=f"There are: {names}" if names else "There are none yet",
-        remedy="Give one of these names, or the folder it was made from",
+        remedy="Give one of these names, or the folder it was made from" if names else "",
     )
 
 
