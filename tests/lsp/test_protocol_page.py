@@ -117,7 +117,7 @@ def fits(real: Any, told: Any, where: str) -> None:
 def test_codes() -> None:
     table = {int(code) for code in re.findall(r"^\| (-\d+) \|", SECTION, re.M)}
     used = {value for value in vars(protocol).values() if isinstance(value, int) and value < -32000}
-    assert table == used
+    assert table == used | {JsonRpcMethodNotFound.CODE}  # pygls sends that one
 
 
 def test_limits() -> None:
