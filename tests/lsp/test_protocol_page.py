@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from pygls.exceptions import JsonRpcMethodNotFound
 
 from petra import __version__, messages
 from petra.lsp import ask, framing, params, protocol, scope, status
