@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import pytest
 
 from petra import __version__
 from petra.access import authorize
 from petra.access.authorize import ROLES
+from petra.lsp import protocol
 from petra.lsp.session import Session
 from tests.lsp.door import OWNER, Door, parts
 
@@ -188,3 +190,22 @@ async def test_nothing_blocks_while_many_ask(door: Door) -> None:
         client.ask(1, f"number {number}")
     replies = await asyncio.gather(*(client.reply(1) for client in clients))
     assert [reply["result"]["answer"] for reply in replies] == [f"number {n} " for n in range(20)]
+
+
+async def test_where_a_request_hangs_that_takes_no_cancel_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "CANCEL_SECONDS", 0.01)
+    session, ended = Session(parts(), OWNER, __version__), asyncio.Event()
+
+    async def stubborn() -> None:
+        while not ended.is_set():
+            with suppress(asyncio.CancelledError):
+                await ended.wait()
+
+    task = session.background(stubborn())
+    await asyncio.sleep(0)
+    await session.protocol.cancel_all()
+    assert "lsp_requests_do_not_end" in caplog.text and "test_session.py:" in caplog.text
+    ended.set()
+    await task

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import Future
 from functools import cache, partial
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from cattrs import Converter
@@ -299,7 +299,9 @@ class PetraProtocol(LanguageServerProtocol):
             _, running = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
         if running := list(running):
             # A request that takes no cancel shall not keep the session of a client that has gone.
-            log.error("lsp_requests_do_not_end", count=len(running))
+            log.error(
+                "lsp_requests_do_not_end", count=len(running), where=sorted({waits(item) for item in running})
+            )
 
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *args: Any) -> None:  # type: ignore[override]
@@ -350,6 +352,17 @@ def _is_id(value: Any) -> bool:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def waits(task: asyncio.Task[Any]) -> str:
+    """Files and lines where a task waits, the innermost first, as far as coroutines tell."""
+    places: list[str] = []
+    step = cast(Any, task.get_coro())
+    while step is not None:
+        if frame := getattr(step, "cr_frame", None):
+            places.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        step = getattr(step, "cr_await", None)
+    return " < ".join(reversed(places))
 
 
 def where(error: BaseException) -> str:
