@@ -27,6 +27,7 @@ def test_three_editors_share_one_model(notes: Path, new_home: Callable[[str], Ho
         three.command("petra-ask", QUESTION)
         for editor in (one, two, three):
             assert "Humboldt" in editor.terminal.until("<!-- conversation ")
+        one.until("#vim.fn.getbufinfo({ bufmodified = 1 }) == 0")
         # Nobody started another server, and the one there is has one model that writes.
         begun = [home.wire.until_replied("petra", "workspace/executeCommand")[0] for home in homes]
         assert len({answer["uri"] for answer in begun}) == 3
