@@ -2,7 +2,7 @@
 
     make bench-lsp                       a table
     make bench-lsp ARGS="--json"         the same figures for a script
-    make bench-lsp ARGS="--loaded"       keystrokes also while eight answers stream and a folder is indexed
+    make bench-lsp ARGS="--loaded"       the same while eight answers stream and a folder is indexed, and hover
 
 A keystroke is a `didChange` followed by a request for a method that does not exist; its time, the reply's
 way back included, is from the first byte sent to the last received, in a document of 2,000 lines.
@@ -44,6 +44,7 @@ AIMS = {
     "keystroke p99 (ms)": 10.0,
     "keystroke while busy p50 (ms)": 2.0,
     "keystroke while busy p99 (ms)": 10.0,
+    "hover while busy p99 (ms)": 25.0,
     "initialize, server running (ms)": 150.0,
     "60 clients x 200 edits, of pygls' time": 1.3,
     "inline completion beside the model p50 (ms)": 15.0,
@@ -81,6 +82,18 @@ async def keystrokes(client: Client, count: int) -> list[float]:
         await client.call("bench/none")
         times.append(1000 * (time.perf_counter() - began))
         await asyncio.sleep(max(0.0, 0.02 - times[-1] / 1000))
+    return times
+
+
+async def hovers(client: Client, count: int) -> list[float]:
+    """Milliseconds for each of `count` cards of the word under the pointer, twenty a second."""
+    times: list[float] = []
+    for number in range(count):
+        place = {"line": number % LINES, "character": 6}
+        began = time.perf_counter()
+        await client.call("textDocument/hover", {"textDocument": {"uri": URI}, "position": place})
+        times.append(1000 * (time.perf_counter() - began))
+        await asyncio.sleep(0.05)
     return times
 
 
@@ -185,6 +198,7 @@ def busy(figures: dict[str, float], count: int) -> None:
             index = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
             await asyncio.sleep(2)
             quantiles(figures, "keystroke while busy", await keystrokes(typist, count))
+            quantiles(figures, "hover while busy", await hovers(typist, count // 4))
             for task in others:
                 task.cancel()
             if index.returncode is None:

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from lsprotocol import types
 
@@ -148,6 +148,17 @@ async def _replies(client: Client, wanted: Counter[str]) -> None:
 
 
 BATCH = 100
+WAIT = {"jsonrpc": "2.0", "id": 1, "method": "petra/ask", "params": {"question": "wait"}}
+REUSED = [
+    frame(json.dumps(message).encode())
+    for message in (
+        WAIT,
+        *[notification("initialized", {})] * 5,
+        notification("$/cancelRequest", {"id": 1}),
+        WAIT,
+    )
+]
+"""An id that is used again at the moment in which its request ends, which left the second without a reply."""
 
 
 def fuzz(seconds: float, examples: int) -> int:
@@ -161,10 +172,11 @@ def fuzz(seconds: float, examples: int) -> int:
             max_examples=BATCH,
             deadline=None,
             database=None,
-            phases=(Phase.generate, Phase.shrink),
+            phases=(Phase.explicit, Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         )
         @given(st.lists(FRAMES, max_size=12), st.booleans())
+        @example(REUSED, True)
         def once(frames: list[bytes], initialized: bool) -> None:
             nonlocal count
             if time.monotonic() < end:
