@@ -2,7 +2,7 @@
 
     make bench-lsp                       a table
     make bench-lsp ARGS="--json"         the same figures for a script
-    make bench-lsp ARGS="--loaded"       the same while eight answers stream and a folder is indexed, and hover
+    make bench-lsp ARGS="--loaded"       that while eight answers stream and a folder is indexed, and hover
 
 A keystroke is a `didChange` followed by a request for a method that does not exist; its time, the reply's
 way back included, is from the first byte sent to the last received, in a document of 2,000 lines.
