@@ -28,7 +28,10 @@ class Client:
         self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         while True:
             while (body := self._decoder.next_body()) is None:
-                self._decoder.feed(await self._reader.read(65536))
+                data = await self._reader.read(65536)
+                if not data:
+                    raise ConnectionResetError("the server has closed the connection")
+                self._decoder.feed(data)
             message = json.loads(body)
             if message.get("id") == number and "method" not in message:
                 return message

@@ -25,6 +25,7 @@ from petra.lsp.session import Session
 
 NOTHING: Any = SimpleNamespace(
     library=None,
+    definitions=None,
     recall=None,
     offered=None,
     work=None,
