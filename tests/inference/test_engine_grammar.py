@@ -116,3 +116,23 @@ async def test_a_hostile_schema_costs_the_others_nothing(tiny_address: str, sche
         health = await post(tiny_address, "/tokenize", {"content": "still there"})
     assert health["tokens"]
     assert (await ask(tiny_address, {"prompt": "still here!!", "max_tokens": BACK})).text == "still here!!"
+
+
+async def test_a_grammar_with_too_many_readings_holds_up_nobody(chat_address: str) -> None:
+    """Each letter may be read in eight ways, which llama.cpp follows one by one to the end of each token; the
+    token that is tried first ends with a letter that may not be."""
+    rules = [f"r{n} ::= " + " | ".join(f"[^z] r{m}" for m in range(8)) + ' | "!"' for n in range(8)]
+    (token,) = (await post(chat_address, "/tokenize", {"content": " synthesize"}))["tokens"]
+    body = {
+        "prompt": "The",
+        "grammar": "\n".join(["root ::= r0", *rules]),
+        "logit_bias": {token: 100},
+        "max_tokens": 4,
+        "temperature": 0,
+    }
+    async with asyncio.timeout(30):
+        try:
+            await ask(chat_address, body)
+        except Refused as refused:
+            assert "ambiguous" in refused.error["message"]
+        assert (await ask(chat_address, {"prompt": "The", "max_tokens": 4})).text

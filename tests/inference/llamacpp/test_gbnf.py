@@ -108,7 +108,8 @@ def test_a_grammar_that_costs_more_with_every_token_ends(smol: LlamaModel, text:
 
 
 def test_what_is_tried_first_leaves_nothing_out(smol: LlamaModel) -> None:
-    """Only tokens whose first character may come are asked after: the same as asking after all."""
+    """Only tokens whose first character may come are asked after: the same as asking after all, but for
+    those that are long enough to have a million readings."""
     grammar = 'root ::= ("é" | "日本" | "\\"" [a-f]* "\\"" | " " [^x] | "🦊"){1,9} "\\n"?'
     constraint = Constraint(smol, grammar)
     zeros = np.zeros(smol.vocabulary, np.float32)
@@ -117,8 +118,10 @@ def test_what_is_tried_first_leaves_nothing_out(smol: LlamaModel) -> None:
             assert constraint.allows(token)
             constraint.accept(token)
         found = set(constraint.allowed(zeros, len(zeros))["id"].tolist())
-        every = constraint._allowed(candidates(np.arange(smol.vocabulary)))["id"].tolist()
-        assert found == {token for token in every if smol.piece(token) or smol.ends(token)}
+        every = constraint._asked(candidates(np.arange(smol.vocabulary)))["id"].tolist()
+        every = {token for token in every if smol.piece(token) or smol.ends(token)}
+        assert found <= every and len(every - found) < len(every) / 10
+        assert all(len(smol.piece(token)) > constraint._short for token in every - found)
     fox = smol.tokenize("🦊")
     assert len(fox) > 1, "a character of several tokens"
     for token in fox:

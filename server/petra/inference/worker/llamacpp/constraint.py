@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import llama_cpp as lib
 import numpy as np
@@ -22,6 +24,10 @@ NEAR = 512
 # CPU time to find what may come next, and to go on by one byte; most take 5 ms and 10 µs.
 MOST_SEARCHING = 0.5
 MOST_ACCEPTING = 0.03
+# llama.cpp follows every way to read a token to its end: as many as a place has, to the power of its bytes.
+# Tokens that could have more than this are read byte by byte instead, and of them only the likeliest.
+MOST_READINGS = 1_000_000
+MOST_LONG = 24
 
 
 class Constraint:
@@ -29,7 +35,8 @@ class Constraint:
 
     def __init__(self, model: LlamaModel, grammar: str) -> None:
         """Raises BadRequest for a grammar that is none."""
-        gbnf.check(grammar)
+        ways = gbnf.check(grammar)
+        self._short = max(1, int(math.log(MOST_READINGS, max(ways, 2))))
         self._model = model
         self._initials = model.initials
         self._ends = np.array(sorted(model.end_tokens), np.intp)
@@ -38,11 +45,16 @@ class Constraint:
         if not self._native:
             raise wrong("llama.cpp cannot read it")
         self._free = native.freed(self, self._native)
+        # The token that was found to follow, and the state behind it.
+        self._ahead: tuple[int, Any, Callable[[], object]] | None = None
 
     def allows(self, token: int) -> bool:
         """Whether `token` may come next."""
         # llama.cpp would read the name of a special token as text.
-        return bool(self._initials.said[token]) and len(self._allowed(candidates(np.array([token])))) > 0
+        if not self._initials.said[token]:
+            return False
+        parts = self._bytes(token)
+        return self._follows(token, parts) if len(parts) > 1 else self._may(self._native, token)
 
     def allowed(self, logits: Logits, count: int) -> Candidates:
         """At least the `count` likeliest tokens that may come next, or all of them. None has a logit of minus
@@ -52,43 +64,106 @@ class Constraint:
         may, only those are tried whose first byte alone may come. Each takes 0.3 ms, all tokens 5."""
         if count <= NEAR // 2 < len(logits) // 4:
             near = np.argpartition(logits, -NEAR)[-NEAR:]
-            found = self._allowed(candidates(near[self._initials.said[near]], logits))
+            found = self._allowed(candidates(near[self._initials.said[near]], logits), count)
             if len(found) >= count:
                 return found
-        single = self._allowed(candidates(self._initials.single))["id"]
+        single = self._asked(candidates(self._initials.single))["id"]
         ids = np.concatenate([self._initials.beginning(single), self._ends])
-        return self._allowed(candidates(ids, logits))
+        return self._allowed(candidates(ids, logits), count)
 
-    def _allowed(self, tried: Candidates) -> Candidates:
+    def _allowed(self, tried: Candidates, count: int) -> Candidates:
+        """Those that may come next; of the long ones no more than `count`."""
+        long = self._initials.lengths[tried["id"]] > self._short
+        found = self._asked(tried[~long])
+        rest = tried[long]
+        rest = rest[np.argsort(-rest["logit"])[:MOST_LONG]]
+        kept: list[int] = []
+        with _limited(MOST_SEARCHING) as check:
+            for number, token in enumerate(rest["id"].tolist()):
+                if len(kept) < count and self.allows(token):
+                    kept.append(number)
+                check()
+        return np.concatenate([found, rest[kept]]) if kept else found
+
+    def _asked(self, tried: Candidates, state: Any = None) -> Candidates:
         array = native_array(tried)
         with _limited(MOST_SEARCHING):
-            lib.llama_sampler_apply(self._native, ctypes.byref(array))
+            lib.llama_sampler_apply(state or self._native, ctypes.byref(array))
         allowed: Candidates = tried[np.isfinite(tried["logit"])]
         return allowed
+
+    def _may(self, state: Any, token: int) -> bool:
+        return len(self._asked(candidates(np.array([token])), state)) > 0
+
+    def _follows(self, token: int, parts: Sequence[int]) -> bool:
+        """Whether a token of several bytes may come next. Byte by byte, on a copy: ways that meet again
+        count once then, where llama.cpp would follow each of them to the token's end."""
+        if not self._may(self._native, parts[0]):
+            return False
+        state = lib.llama_sampler_clone(self._native)
+        free = native.freed(self, state)
+        for number, part in enumerate(parts):
+            if number and not self._may(state, part):
+                free()
+                return False
+            _accept(state, part)
+        self._forget_ahead()
+        self._ahead = token, state, free
+        return True
+
+    def _bytes(self, token: int) -> list[int]:
+        """The tokens of its bytes; itself where there are not all of them, or it is an end."""
+        if self._model.ends(token):
+            return [token]
+        single = self._initials.bytes
+        parts = [single.get(byte, -1) for byte in self._model.piece(token)]
+        return [token] if -1 in parts else parts
 
     def accept(self, token: int) -> None:
         """`token`, which is allowed, was said."""
         if self._model.ends(token):
             return
+        if self._ahead and self._ahead[0] == token:
+            self._free()
+            _, self._native, self._free = self._ahead
+            self._ahead = None
+            return
         # Byte by byte where that can be: the cost may be multiplied by each, and is looked at after it.
-        single = self._initials.bytes
-        parts = [single.get(byte) for byte in self._model.piece(token)]
-        for part in [token] if None in parts else parts:
-            with _limited(MOST_ACCEPTING):
-                lib.llama_sampler_accept(self._native, part)
+        for part in self._bytes(token):
+            _accept(self._native, part)
+
+    def _forget_ahead(self) -> None:
+        if self._ahead:
+            self._ahead[2]()
+            self._ahead = None
 
     def close(self) -> None:
         """Free it."""
+        self._forget_ahead()
         self._free()
 
 
+def _accept(state: Any, token: int) -> None:
+    with _limited(MOST_ACCEPTING):
+        lib.llama_sampler_accept(state, token)
+
+
 @contextmanager
-def _limited(seconds: float) -> Iterator[None]:
+def _limited(seconds: float) -> Iterator[Callable[[], None]]:
+    """Raises BadRequest when what is inside took longer; the function it gives does so in the middle."""
     begun = time.thread_time()
-    yield
-    if time.thread_time() - begun > seconds:
-        raise BadRequest(
-            "The grammar takes too long",
-            cause="It is ambiguous: there are too many ways to read what the answer has so far",
-            remedy="Write it so that the next character says which rule goes on",
-        )
+
+    def check() -> None:
+        if time.thread_time() - begun > seconds:
+            raise _too_long()
+
+    yield check
+    check()
+
+
+def _too_long() -> BadRequest:
+    return BadRequest(
+        "The grammar takes too long",
+        cause="It is ambiguous: there are too many ways to read what the answer has so far",
+        remedy="Write it so that the next character says which rule goes on",
+    )

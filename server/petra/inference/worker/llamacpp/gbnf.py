@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from petra.inference.worker.llamacpp.gbnf_syntax import Choice, Item, Reader, Reference, Repeated, Text, wrong
@@ -40,8 +41,10 @@ class Node:
 ONE = Node(1, 1, 0)
 
 
-def check(grammar: str) -> None:
-    """Raise BadRequest for what is no grammar, and for what would cost more than an answer is worth."""
+@lru_cache(maxsize=4)
+def check(grammar: str) -> int:
+    """The most ways to go on from one place. Raises BadRequest for what is no grammar, and for what would
+    cost more than an answer is worth."""
     if len(grammar.encode("utf-8", "replace")) > LONGEST:
         raise wrong(f"It is longer than {LONGEST // 1024} KiB")
     if "\0" in grammar:
@@ -54,14 +57,16 @@ def check(grammar: str) -> None:
         nodes = _measure(rules)
     except RecursionError:
         raise wrong("It is nested too deeply") from None
-    for name, rule in rules.items():
-        if nodes[name].ways > MOST_WAYS or _widest(rule, nodes) > MOST_WAYS:
+    ways = {name: max(nodes[name].ways, _widest(rule, nodes)) for name, rule in rules.items()}
+    for name, count in ways.items():
+        if count > MOST_WAYS:
             raise wrong(f"Rule `{name}` can go on in too many ways")
     if sum(node.size for node in nodes.values()) > MOST_ELEMENTS:
         raise wrong("Its repetitions make it too large")
     deepest = max(node.depth for node in nodes.values())
     if deepest > MOST_CALLS_DEEP or sum(node.calls for node in nodes.values()) > MOST_CALLS:
         raise wrong("Too many of its rules begin with other rules")
+    return max(ways.values())
 
 
 def _names(item: Item, *, first: Set[str] | None = None) -> set[str]:

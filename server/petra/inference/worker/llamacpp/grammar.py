@@ -20,6 +20,8 @@ DEEPEST = 40
 # What llama.cpp repeats at most.
 MOST_REPETITIONS = 2000
 LARGEST_BOUND = 2**53
+# Characters of all rules: a larger grammar is refused anyway, so no more of it is written.
+LONGEST = 64 * 1024
 
 # Words that say nothing about the form.
 SILENT = frozenset(
@@ -55,6 +57,7 @@ class _Writer:
         self._rules: dict[str, str] = {}
         self._references: dict[str, str] = {}
         self._count = 0
+        self._written = 0
 
     def grammar(self) -> str:
         root = self._visit(self._schema, 0)
@@ -63,6 +66,9 @@ class _Writer:
 
     def _rule(self, body: str) -> str:
         """The name of a new rule."""
+        self._written += len(body)
+        if self._written > LONGEST:
+            raise _refused(f"Its grammar is longer than {LONGEST // 1024} KiB")
         name = f"r{len(self._rules)}"
         self._rules[name] = body
         return name
@@ -74,9 +80,9 @@ class _Writer:
 
     def _visit(self, schema: Any, depth: int) -> str:
         """An expression for the values of `schema`; a rule's name where it is long."""
-        self._count += 1
-        if self._count > MOST_SCHEMAS or depth > DEEPEST:
-            raise _refused(f"It has more than {MOST_SCHEMAS} parts, or more than {DEEPEST} within each other")
+        self._more(1)
+        if depth > DEEPEST:
+            raise _refused(f"It has more than {DEEPEST} parts within each other")
         if schema is True or schema == {}:
             return self._use("value")
         if not isinstance(schema, dict):
@@ -100,6 +106,12 @@ class _Writer:
         if "allOf" in schema:
             return self._visit(self._merged(schema), depth + 1)
         return self._typed(schema, depth)
+
+    def _more(self, parts: int) -> None:
+        """So many parts were looked at: those of a reference count each time."""
+        self._count += parts
+        if self._count > MOST_SCHEMAS:
+            raise _refused(f"It has more than {MOST_SCHEMAS} parts")
 
     def _only(self, schema: Mapping[str, Any], *words: str) -> None:
         unknown = schema.keys() - set(words) - SILENT
@@ -173,9 +185,12 @@ class _Writer:
             if not isinstance(part, dict) or part.get("type", "object") != "object":
                 raise _refused("allOf is supported for objects only")
             self._only(part, "type", *OF_TYPE["object"])
-            for name, value in _mapping(part.get("properties", {}), "properties").items():
+            part_properties = _mapping(part.get("properties", {}), "properties")
+            part_required = _sequence(part.get("required", []), "required", least=0)
+            self._more(1 + len(part_properties) + len(part_required))
+            for name, value in part_properties.items():
                 properties[name] = {"allOf": [properties[name], value]} if name in properties else value
-            required += _sequence(part.get("required", []), "required", least=0)
+            required += part_required
             closed = part.get("additionalProperties", closed)
         merged = {"type": "object", "properties": properties, "required": required}
         return merged if closed is None else merged | {"additionalProperties": closed}

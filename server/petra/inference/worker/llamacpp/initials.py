@@ -15,14 +15,16 @@ LONGEST = 64
 
 class Initials:
     """`bytes` are the tokens of one byte, by it; each stands for all tokens that begin with it. `said` tells
-    which tokens may be in an answer: those with a text, and the ends."""
+    which tokens may be in an answer: those with a text, and the ends; `lengths` how many bytes each has."""
 
     def __init__(self, vocab: int, count: int, ends: Collection[int]) -> None:
         buffer = ctypes.create_string_buffer(LONGEST)
         first = bytearray(count)
+        lengths = np.zeros(count, np.int32)
         single: dict[int, int] = {}
         for token in range(count):
             size = native.token_to_piece(vocab, token, buffer, LONGEST, 0, False)
+            lengths[token] = abs(size)
             if size < 0:  # it would have been longer, and is not written
                 longer = ctypes.create_string_buffer(-size)
                 native.token_to_piece(vocab, token, longer, -size, 0, False)
@@ -32,6 +34,7 @@ class Initials:
                 if size == 1:
                     single.setdefault(byte, token)
         self.bytes = single
+        self.lengths = lengths
         self.single = np.array(sorted(token for byte, token in single.items() if byte), np.intp)
         # Each token's first byte, 0 for what has no text: special tokens.
         self._first = np.frombuffer(bytes(first), np.uint8)
