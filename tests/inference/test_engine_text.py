@@ -1,5 +1,7 @@
 """What is written of an answer: stop strings, whole characters, ends, and who may end it."""
 
+import asyncio
+
 import pytest
 
 from tests.inference.gguf_files import BACK
@@ -71,3 +73,12 @@ async def test_penalties_count_the_prompt_as_far_as_they_look(tiny_address: str)
     body = {"model": "soft", "prompt": "abcdefghijklm", "max_tokens": BACK, "presence_penalty": 2}
     assert (await ask(tiny_address, body)).text[0] not in "abcdefghijklm"
     assert (await ask(tiny_address, body | {"repeat_last_n": 0})).text == "bcdefghijklm"
+
+
+async def test_who_has_little_to_read_does_not_wait_for_who_has_much(chat_address: str) -> None:
+    """A million blanks take a second to be split into tokens."""
+    much = asyncio.create_task(post(chat_address, "/tokenize", {"content": " " * 1_000_000}))
+    await asyncio.sleep(0.05)
+    answer = await ask(chat_address, {"prompt": "The", "max_tokens": 1})
+    assert answer.text and not much.done()
+    assert (await much)["tokens"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from petra.errors import BadRequest
 from petra.inference.worker import body, requests
 from petra.inference.worker.engine import Generation, Message, Sampling
+from petra.inference.worker.llamacpp.grammar import from_schema
 
 MESSAGES = [{"role": "user", "content": "Why?"}]
 JSON = st.recursive(
@@ -272,3 +273,16 @@ def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
 
 def test_an_escaped_emoji_is_json() -> None:
     assert body.parse(b'{"a": "\\ud83e\\udd8a"}') == {"a": "🦊"}
+
+
+def test_what_costs_more_than_its_size_is_refused_at_once() -> None:
+    """A thousand references to the same thousand properties; and a message costs tokens without a content."""
+    properties = {f"p{number}": {} for number in range(1000)}
+    schema = {"$defs": {"o": {"properties": properties}}, "allOf": [{"$ref": "#/$defs/o"}] * 1000}
+    with pytest.raises(BadRequest, match="schema") as refused:
+        from_schema(schema)
+    assert "parts" in refused.value.cause
+    with pytest.raises(BadRequest, match="schema"):
+        from_schema({"enum": ["x" * 1000] * 1000})
+    with pytest.raises(BadRequest, match="messages"):
+        requests.chat({"messages": [{"role": "user", "content": ""}] * 5000})

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import re
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -448,3 +449,37 @@ async def test_prometheus_sees_requests_by_route() -> None:
         if sample.name == "petra_worker_requests_total"
     }
     assert counts == {CHAT: 1, "/metrics": 1}
+
+
+async def test_a_compressed_body_is_refused() -> None:
+    """It may be a bomb; a damaged one was an error of the worker's own."""
+    async with served(Scripted()) as address, session(address) as client:
+        for data in (zlib.compress(b'{"prompt": "a"}'), b"\0\1\2garbage"):
+            headers = {"Content-Encoding": "deflate"}
+            async with client.post(PLAIN, data=data, headers=headers) as response:
+                assert (response.status, (await response.json())["error"]["code"]) == (400, "bad_request")
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("petra.inference.worker.body.ARRIVAL_SECONDS", 0.2)
+
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.05)
+
+    async with (
+        served(Scripted()) as address,
+        session(address) as client,
+        asyncio.timeout(10),
+        client.post(PLAIN, data=drip()) as response,
+    ):
+        assert response.status == 400 and "in time" in (await response.text())
+
+
+async def test_too_long_a_text_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("petra.inference.worker.app.MOST_CHARACTERS", 10)
+    async with served(Scripted()) as address:
+        with pytest.raises(Refused) as refused:
+            await post(address, "/tokenize", {"content": ["123456"] * 2})
+        assert refused.value.status == 400 and "12 characters" in refused.value.error["message"]

@@ -20,6 +20,7 @@ from petra.inference.worker.vectors import Embeddings, Relevance
 BODY_LIMIT = 16 * 1024 * 1024
 STALL_SECONDS = 30.0
 MOST_TOKENIZED = 100_000
+MOST_CHARACTERS = 1 << 20
 
 
 def build(
@@ -109,6 +110,12 @@ class _About:
         if content is None:
             raise BadRequest("content has to be a text or a list of texts")
         texts = fields.texts("content", MOST_TOKENIZED)
+        if (characters := sum(map(len, texts))) > MOST_CHARACTERS:
+            raise BadRequest(
+                f"content has {characters} characters",
+                cause=f"At most {MOST_CHARACTERS} are counted at once",
+                remedy="Ask for the parts of the text one after the other",
+            )
         if self._models:
             async with self._models.use(fields.text("model")) as model:
                 found = await model.engine.tokenize(texts)

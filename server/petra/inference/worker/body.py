@@ -6,17 +6,27 @@ import asyncio
 import json
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from petra.errors import BadRequest
 
 # More bytes than this would hold the event loop, and with it everybody's answers, for 10 ms.
 LARGE = 1 << 20
+ARRIVAL_SECONDS = 60.0
 
 
 async def read(request: web.Request) -> dict[str, Any]:
-    """A request's body. Raises BadRequest for anything that is no JSON object."""
-    raw = await request.read()
+    """A request's body. Raises BadRequest for anything that is no JSON object, is compressed, or takes too
+    long to arrive: what is there of it holds memory."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise BadRequest("The request's body is compressed", remedy="Send it as it is")
+    try:
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            raw = await request.read()
+    except TimeoutError as error:
+        raise BadRequest(
+            "The request's body did not arrive in time", cause=f"It may take {ARRIVAL_SECONDS:.0f} s"
+        ) from error
     return await asyncio.to_thread(parse, raw) if len(raw) > LARGE else parse(raw)
 
 

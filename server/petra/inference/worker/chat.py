@@ -36,6 +36,9 @@ RESERVE, MOST_RESERVED = 512, 1024
 SPARE_SEQUENCES, SPARE_IN_PARTS = 12, 2
 # Characters that no token exceeds on average: longer texts are refused before they are tokenised.
 LONGEST_TOKEN = 64
+# What is longer, in characters, or has a grammar, is prepared beside the others and not before them.
+SHORT = 20_000
+MESSAGE = 100  # characters that take as long as a message without any
 WATCH_SECONDS = 0.2
 TELL_SECONDS = 0.25  # between two reports of the place in the queue
 WEIGHT = 0.2
@@ -95,6 +98,7 @@ class LlamaEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._tokenizer = ThreadPoolExecutor(1, "tokenize")
+        self._long_tokenizer = ThreadPoolExecutor(1, "tokenize-long")
         self._thread = threading.Thread(target=self._run, name="generate", daemon=True)
         self._thread.start()
 
@@ -167,7 +171,8 @@ class LlamaEngine:
 
     async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each text; special tokens are not read."""
-        return await self._prepare(lambda: [self._model.tokenize(text) for text in texts])
+        short = sum(map(len, texts)) + len(texts) <= SHORT
+        return await self._prepare(lambda: [self._model.tokenize(text) for text in texts], short)
 
     async def generate(self, request: Generation) -> AsyncGenerator[Event]:
         """See ChatEngine."""
@@ -175,7 +180,7 @@ class LlamaEngine:
             self._refuse_when_full(request)
             self._preparing_for[request.user] += request.n
             try:
-                ticket, works = await self._prepare(lambda: self._works(request))
+                ticket, works = await self._prepare(lambda: self._works(request), _is_short(request))
             finally:
                 self._preparing_for[request.user] -= request.n
         except PetraError as error:
@@ -208,7 +213,8 @@ class LlamaEngine:
         self._decoder.interrupt(True)
         self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
-        await asyncio.to_thread(self._tokenizer.shutdown)
+        for thread in (self._tokenizer, self._long_tokenizer):
+            await asyncio.to_thread(thread.shutdown)
         self._decoder.close()
         self._model.close()
 
@@ -236,13 +242,14 @@ class LlamaEngine:
                 remedy="Wait for an answer, or cancel one",
             )
 
-    async def _prepare(self, work: Callable[[], T]) -> T:
+    async def _prepare(self, work: Callable[[], T], short: bool) -> T:
         """Tokenising and templates run beside the generation, but the heartbeat watches them as well."""
+        thread = self._tokenizer if short else self._long_tokenizer
         if not self._preparing and not self._open:
             self._progress = time.monotonic()
         self._preparing += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._tokenizer, work)
+            return await asyncio.get_running_loop().run_in_executor(thread, work)
         finally:
             self._preparing -= 1
             self._progress = time.monotonic()
@@ -429,6 +436,13 @@ class LlamaEngine:
 def _ticket(work: Work) -> Ticket:
     assert isinstance(work.listener, Answer)  # noqa: S101  # all work here was made by _works
     return work.listener.ticket
+
+
+def _is_short(request: Generation) -> bool:
+    """Whether a request is prepared in a few milliseconds."""
+    texts = [request.prompt or "", request.suffix or "", *(one.content for one in request.messages)]
+    size = sum(map(len, texts)) + MESSAGE * len(request.messages)
+    return size <= SHORT and request.sampling.grammar is None
 
 
 def _sampling(request: Generation, index: int) -> Sampling:

@@ -66,10 +66,10 @@ class Fields:
         """One text or a list of at most `most`; an empty list when there is none."""
         value = self.get(name)
         items = [value] if isinstance(value, str) else [] if value is None else value
+        if isinstance(items, list) and len(items) > most:
+            raise BadRequest(f"{name} has {len(items)} texts", cause=f"At most {most} are taken at once")
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise BadRequest(f"{name} has to be a text or a list of texts")
-        if len(items) > most:
-            raise BadRequest(f"{name} has {len(items)} texts", cause=f"At most {most} are taken at once")
         if longest is not None and any(len(item) > longest for item in items):
             raise BadRequest(f"{name} has too long a text", cause=f"At most {longest} characters are taken")
         return items

@@ -25,6 +25,9 @@ from petra.inference.worker.metrics import Collectors, WorkerMetrics
 from petra.inference.worker.options import EngineOptions
 from petra.inference.worker.registry import Registry
 
+HEADER_SECONDS = 30.0
+"""For the headers of a request, and between two requests of one connection."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker until it is told to stop. Why it cannot start is one line of JSON on stderr."""
@@ -76,7 +79,14 @@ def _end_with_parent() -> None:
 async def _serve(args: argparse.Namespace) -> None:
     collectors = Collectors()
     application, close = _application(args, collectors)
-    runner = web.AppRunner(application, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        application,
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=1.0,
+        keepalive_timeout=HEADER_SECONDS,
+        auto_decompress=False,  # a compressed body is refused: it may be a bomb
+    )
     await runner.setup()
     await _site(runner, args.listen).start()
     sys.stderr.write(f"{args.kind} worker listens on {args.listen}\n")

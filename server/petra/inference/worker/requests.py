@@ -19,6 +19,8 @@ ROLES: Mapping[str, Any] = {
     "assistant": "assistant",
 }
 MOST_ANSWERS = 16
+# A message costs tokens without any content, and time before they can be counted.
+MOST_MESSAGES = 4096
 MOST_LOGPROBS = 20
 MOST_STOPS, LONGEST_STOP = 16, 500
 MOST_BIASES = 1024
@@ -87,6 +89,8 @@ def chat(data: Mapping[str, Any]) -> Generation:
     items = fields.get("messages")
     if not isinstance(items, list) or not items:
         raise BadRequest("messages has to be a list that is not empty")
+    if len(items) > MOST_MESSAGES:
+        raise BadRequest(f"There are {len(items)} messages", cause=f"At most {MOST_MESSAGES} are taken")
     if fields.get("suffix") not in (None, ""):
         raise BadRequest("suffix is for /v1/completions", remedy="Leave suffix out")
     return _generation(
@@ -141,7 +145,7 @@ def _sampling(fields: Fields, logprobs: int | None) -> Sampling:
         top_p=fields.number("top_p", 0.95, 0, 1),
         min_p=fields.number("min_p", 0.05, 0, 1),
         seed=None if seed == RANDOM_SEED else seed,
-        repeat_penalty=fields.number("repeat_penalty", 1.0, 0, 10),
+        repeat_penalty=fields.number("repeat_penalty", 1.0, 0.01, 10),
         frequency_penalty=fields.number("frequency_penalty", 0.0, -2, 2),
         presence_penalty=fields.number("presence_penalty", 0.0, -2, 2),
         repeat_last_n=64 if repeat is None else LONGEST_REPEAT if repeat < 0 else repeat,
