@@ -42,7 +42,6 @@ from petra.storage.blobs import FileBlobs
 from petra.storage.database import Database
 from petra.storage.job_runner import JobRunner
 
-
 SWITCH_SECONDS = 0.0005
 """How long a thread computes before one that waits has its turn. With Python's 5 ms, the loop waits that long
 after each reading and writing while one reads files: a keystroke took 6 to 20 ms instead of 1.5."""
