@@ -19,7 +19,7 @@ from petra.inference.worker.vectors import Embeddings, Relevance
 
 BODY_LIMIT = 16 * 1024 * 1024
 STALL_SECONDS = 30.0
-MOST_TOKENIZED = 100_000
+MOST_TOKENIZED = 10_000
 MOST_CHARACTERS = 1 << 20
 
 

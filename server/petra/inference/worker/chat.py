@@ -38,7 +38,7 @@ SPARE_SEQUENCES, SPARE_IN_PARTS = 12, 2
 LONGEST_TOKEN = 64
 # What is longer, in characters, or has a grammar, is prepared beside the others and not before them.
 SHORT = 20_000
-MESSAGE = 100  # characters that take as long as a message without any
+TEXT = 100  # characters that take as long as a text without any
 WATCH_SECONDS = 0.2
 TELL_SECONDS = 0.25  # between two reports of the place in the queue
 WEIGHT = 0.2
@@ -171,7 +171,7 @@ class LlamaEngine:
 
     async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each text; special tokens are not read."""
-        short = sum(map(len, texts)) + len(texts) <= SHORT
+        short = _size(texts) <= SHORT
         return await self._prepare(lambda: [self._model.tokenize(text) for text in texts], short)
 
     async def generate(self, request: Generation) -> AsyncGenerator[Event]:
@@ -441,8 +441,11 @@ def _ticket(work: Work) -> Ticket:
 def _is_short(request: Generation) -> bool:
     """Whether a request is prepared in a few milliseconds."""
     texts = [request.prompt or "", request.suffix or "", *(one.content for one in request.messages)]
-    size = sum(map(len, texts)) + MESSAGE * len(request.messages)
-    return size <= SHORT and request.sampling.grammar is None
+    return _size(texts) <= SHORT and request.sampling.grammar is None
+
+
+def _size(texts: Sequence[str]) -> int:
+    return sum(map(len, texts)) + TEXT * len(texts)
 
 
 def _sampling(request: Generation, index: int) -> Sampling:

@@ -29,6 +29,10 @@ HEADER_SECONDS = 30.0
 """For the headers of a request, and between two requests of one connection."""
 
 
+BACKLOG = 1024
+"""Connections that wait to be taken: a class asks at once, and on a unix socket one more is refused."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker until it is told to stop. Why it cannot start is one line of JSON on stderr."""
     parser = argparse.ArgumentParser(prog="python -m petra.inference.worker", allow_abbrev=False)
@@ -203,9 +207,9 @@ def _site(runner: web.AppRunner, listen: str) -> web.BaseSite:
         # Only a worker that died can have left a socket here: the supervisor starts one at a time.
         if path.is_socket():
             path.unlink()
-        return web.UnixSite(runner, str(path))
+        return web.UnixSite(runner, str(path), backlog=BACKLOG)
     host, port = _address(listen)
-    return web.TCPSite(runner, host.strip("[]"), port)
+    return web.TCPSite(runner, host.strip("[]"), port, backlog=BACKLOG)
 
 
 def _address(listen: str) -> tuple[str, int]:
