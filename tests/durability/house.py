@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from petra.errors import NotFound
+from petra.errors import ModelUnavailable, NotFound
 from petra.knowledge import reindex
 from petra.knowledge.extract.extractor import Extractor
 from petra.knowledge.forget import Forgetting
@@ -87,6 +87,8 @@ class House:
 
         def space(version: IndexVersion) -> Space:
             async def use() -> Any:
+                if version.model_id not in endpoints:
+                    raise ModelUnavailable(f"There is no model named {version.model_id}")
                 return endpoints[version.model_id]
 
             root = folder / "indexes" / version.folder

@@ -150,6 +150,36 @@ async def test_a_model_that_is_away_leaves_the_old_version(house: House) -> None
     assert await differences(house, FILES, {}) == []
 
 
+async def test_a_model_that_is_not_there_is_not_taken_when_nothing_is_to_be_embedded() -> None:
+    with folder() as place:
+        house = await House.open(place)
+        job = await house.upkept("reindex", model="no-such-embedder")
+        assert job.state == "failed" and "no model named no-such-embedder" in str(job.reason)
+        assert house.model == "model-a"
+        await house.close()
+
+
+async def test_another_model_replaces_one_that_is_away_and_that_jobs_wait_for(house: House) -> None:
+    async def away(_: object) -> np.ndarray:
+        raise ModelUnavailable("The model model-a cannot be used", remedy="petra models pull model-a")
+
+    house.endpoints["model-a"].embed = away  # type: ignore[method-assign,assignment]
+    for n in range(100):  # more than are embedded at once
+        (house.files / f"more{n}.txt").write_text(f"{EVERYWHERE} mark{1000 + n}x more{n}\n")
+    await house.index()
+    await house.upload("\n\n".join(f"{EVERYWHERE} page{n}" for n in range(100)))
+    while len(await waiting(house)) < 2:
+        await asyncio.sleep(0.005)
+    job = await house.upkept("reindex", model="model-b")
+    assert (job.state, house.model) == ("ready", "model-b")
+
+
+async def waiting(house: House) -> list[jobs.Job]:
+    async with house.db.read() as conn:
+        found = await jobs.list_for(conn, house.owner, 1000)
+    return [job for job in found if not job.ended and job.payload.get("waits_for")]
+
+
 async def test_without_a_version_before_there_is_no_way_back(house: House) -> None:
     job = await house.upkept("reindex", rollback=True)
     assert job.state == "failed" and "no version to go back to" in str(job.reason)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from petra.errors import ModelUnavailable
 from petra.knowledge.space import Space
 from petra.storage import chunks, collections
 from petra.storage.chunks import Chunk
@@ -39,12 +40,17 @@ class Comparison:
 
 
 async def compare(db: Database, old: Space, new: Space) -> Comparison:
-    """Ask both. Raises ModelUnavailable when one of the models is away."""
+    """Ask both. An old one whose model is away answers nobody, so there is nothing to be worse than. Raises
+    ModelUnavailable when the new one's model is away."""
     asked = await _passages(db)
     texts = [" ".join(_words(row.text)[:WORDS]) for row in asked]
     if not asked:
         return Comparison(0, 0, 0, 1.0)
-    first, second = [await _answers(space, asked, texts) for space in (old, new)]
+    second = await _answers(new, asked, texts)
+    try:
+        first = await _answers(old, asked, texts)
+    except ModelUnavailable:
+        return Comparison(0, 0, 0, 1.0)
     # The same text may stand in several places, and any of them is right.
     equal = {row.id: row.text_hash for row in await _rows(db, [*first, *second])}
     found = [

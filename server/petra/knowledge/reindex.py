@@ -61,6 +61,7 @@ class Reindex:
                 return
             staged = self._stage(version, self.current)
             try:
+                await staged.space.query()  # where nothing is to be embedded, nothing else asks for the model
                 await self._build(context, staged.space)
                 if version.state != "previous":
                     await self._check(context, staged.space)

@@ -28,8 +28,9 @@ GRACE_SECONDS = 1.0
 RETRY_SECONDS = 2.0
 FIRST_STATES: Mapping[str, JobState] = {"pull": "downloading", "embed": "embedding"}
 """What a job of a kind does first; all others begin by extracting."""
-LANES: Mapping[str, str] = {"pull": "pull", "embed": "embed", "reindex": "embed"}
-"""Kinds whose jobs take places of their own: nobody's files wait for a download or an embedder."""
+LANES: Mapping[str, str] = {"pull": "pull", "embed": "embed", "reindex": "reindex"}
+"""Kinds whose jobs take places of their own: nobody's files wait for a download or an embedder, and another
+embedder does not wait for one that is away."""
 
 
 class JobContext:
