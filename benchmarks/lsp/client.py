@@ -13,18 +13,19 @@ URI = "file:///bench/a.py"
 
 
 class Client:
-    """One editor with one document open."""
+    """One editor with one document open. `last` is the id of its newest request."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self._decoder = FrameDecoder()
         self._ids = itertools.count()
+        self.last = -1
         self._version = 1
 
     async def call(self, method: str, params: Any = None) -> Any:
         """Send a request and wait for its reply, past all that comes before it."""
-        number = next(self._ids)
+        number = self.last = next(self._ids)
         self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         while True:
             while (body := self._decoder.next_body()) is None:

@@ -28,6 +28,7 @@ from petra import rendezvous
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "start"))
+import cancels
 import completions
 import processes
 from client import URI, Client
@@ -49,6 +50,7 @@ AIMS = {
     "60 clients x 200 edits, of pygls' time": 1.3,
     "inline completion beside the model p50 (ms)": 15.0,
     "inline completion beside the model p99 (ms)": 15.0,
+    "cancelled, model free p95 (ms)": 300.0,
     "memory of a session (KiB)": 1024.0,
 }
 
@@ -172,6 +174,14 @@ def completing(figures: dict[str, float], count: int) -> None:
         quantiles(figures, "inline completion beside the model", completions.measure(Path(folder), count))
 
 
+def cancelling(figures: dict[str, float], count: int) -> None:
+    """From `$/cancelRequest` until the chat model has nothing to do."""
+    with tempfile.TemporaryDirectory(prefix="petra-bench-") as folder:
+        times = sorted(cancels.measure(Path(folder), count))
+    figures["cancelled, model free p50 (ms)"] = statistics.median(times)
+    figures["cancelled, model free p95 (ms)"] = times[int(0.95 * len(times))]
+
+
 def busy(figures: dict[str, float], count: int) -> None:
     """Keystrokes at a real server while eight answers stream and a folder is indexed."""
     with tempfile.TemporaryDirectory(prefix="petra-bench-") as folder, processes.serve(Path(folder)):
@@ -228,6 +238,7 @@ def main() -> None:
     beside_pygls(figures, given.runs)
     starting(figures, given.runs)
     completing(figures, given.keystrokes // 5)
+    cancelling(figures, given.keystrokes // 25)
     if given.loaded:
         busy(figures, given.keystrokes)
     if given.json:
