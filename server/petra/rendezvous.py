@@ -15,14 +15,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from petra import __version__, platform
-from petra.errors import AlreadyRunning, PetraError, VersionMismatch
+from petra.errors import AlreadyRunning, PetraError, StorageError, VersionMismatch
 
 RUN_FILE = "run.json"
 LOCK_FILE = "server.lock"
@@ -122,8 +123,12 @@ class Lock:
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Lock:
-        """Take the lock. Raises AlreadyRunning, naming the process that has it."""
-        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Take the lock. Raises AlreadyRunning, naming the process that has it, and StorageError."""
+        with _writable(self._data_dir):
+            self._acquire()
+        return self
+
+    def _acquire(self) -> None:
         file = (self._data_dir / LOCK_FILE).open("a+b")
         # A client that is looking holds the lock for microseconds, so one refusal proves nothing.
         deadline = time.monotonic() + 0.5
@@ -138,7 +143,6 @@ class Lock:
         file.truncate(0)
         file.write(str(os.getpid()).encode())
         file.flush()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -153,8 +157,22 @@ class Lock:
         return AlreadyRunning(
             "Petra is already running" + (f" (process {pid})" if pid else ""),
             cause=f"One server at a time uses {self._data_dir}",
-            remedy="Use it (`petra open`), or end it first with `petra stop`",
+            remedy="Use it (`petra open` tells its address), or end it first with `petra stop`",
         )
+
+
+@contextmanager
+def _writable(data_dir: Path) -> Iterator[None]:
+    """Make the data directory if need be, and do something in it. Raises StorageError."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"Petra cannot write to its data directory {data_dir}",
+            cause=error.strerror or str(error),
+            remedy="Make room or give yourself the right to, or choose another with --data-dir or DATA_DIR",
+        ) from error
 
 
 def is_locked(data_dir: Path) -> bool:
@@ -197,7 +215,7 @@ def find_or_start(data_dir: Path, timeout: float = 60.0, argv: Sequence[str] = (
     """The running server of `data_dir`; starts one with `petra serve … argv` when there is none.
 
     Waits up to `timeout` seconds for it to listen. Raises VersionMismatch, or NotStarted with the end
-    of the server's log.
+    of the server's log, or StorageError.
     """
     deadline = time.monotonic() + timeout
     process, starts = None, 0
@@ -259,12 +277,12 @@ def holder(data_dir: Path) -> int | None:
 
 def _start(data_dir: Path, argv: Sequence[str]) -> subprocess.Popen[bytes]:
     """`petra serve`, in a session of its own so that closing the terminal or editor leaves it alone."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = data_dir / LOG_FILE
-    if log.exists() and log.stat().st_size > LOG_LIMIT:
-        log.replace(log.with_suffix(".log.1"))
     command = [sys.executable, "-m", "petra", "serve", "--started-by-client", "--data-dir", str(data_dir)]
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with _writable(data_dir):
+        if log.exists() and log.stat().st_size > LOG_LIMIT:
+            log.replace(log.with_suffix(".log.1"))
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP

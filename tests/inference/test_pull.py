@@ -105,6 +105,13 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_fetched(empty_model
         pull.pull_entry(huge, empty_models, lambda done, total: None, never)
 
 
+def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    tiny = entry(ModelFile("tiny.bin", 1, "0" * 64), sources=())
+    with pytest.raises(ModelFileError, match=r"cannot write to .*MODELS_DIR"):
+        pull.pull_entry(tiny, tmp_path / "file", lambda done, total: None, never)
+
+
 async def test_a_file_is_added_verified_resolved_and_removed(tmp_path: Path, empty_models: Path) -> None:
     source = tmp_path / "My model.gguf"
     source.write_bytes(b"GGUF" + (3).to_bytes(4, "little") + (1).to_bytes(8, "little") * 2 + bytes(100))

@@ -86,7 +86,7 @@ def add_path(path: Path, models_dir: Path, progress: Progress, stop: Cancelling)
         kind, paths, root = "chat", [path], path.parent
     else:
         raise ModelFileError(
-            f"{path} is not a model",
+            f"{path} is not a model" if path.exists() else f"{path} does not exist",
             cause="Petra can add a GGUF file, or a sentence-transformers folder (it has a modules.json)",
         )
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem if path.is_file() else path.name).strip(".-") or "model"
@@ -150,14 +150,20 @@ async def _in_thread(
 def _alone(models_dir: Path, name: str, stop: Cancelling) -> Iterator[None]:
     """One process at a time works on a model; a second waits for it, and then finds it done."""
     locks = models_dir / PARTIAL
-    locks.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(locks / f"{name}.lock")
     while True:
         try:
+            locks.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0.5)
             break
         except filelock.Timeout:
             check_stop(stop)
+        except OSError as error:
+            raise ModelFileError(
+                f"Petra cannot write to {models_dir}, where models are kept",
+                cause=error.strerror or str(error),
+                remedy="Make room or give yourself the right to, or choose another with MODELS_DIR",
+            ) from error
     try:
         yield
     finally:
