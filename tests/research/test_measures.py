@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
+from typing import cast
 
 import pytest
 
+from petra.errors import NotFound
 from petra.research.bootstrap import paired
+from petra.research.evaluation import Evaluation
+from petra.research.experiments import retrieval
 from petra.research.measures import measure, scores
 
 RELEVANT = {"one": {"a": 1, "b": 1}, "two": {"c": 2, "d": 1}, "three": {"e": 1}}
@@ -31,6 +37,18 @@ def test_a_question_without_results_counts_as_nothing_found() -> None:
     found = measure(RELEVANT, {"one": ["a", "b"], "two": []})
     assert found.queries["two"]["nDCG@10"] == 0.0
     assert found.mean["nDCG@10"] == round(1 / 3, 4)
+
+
+async def test_ir_measures_that_is_not_there_is_said_before_anything_is_indexed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n1\ta\t1\n")
+    (tmp_path / "queries.jsonl").write_text('{"_id": "1", "text": "Why?"}\n')
+    monkeypatch.setitem(sys.modules, "ir_measures", None)
+    asked = cast(Evaluation, None)  # nothing is asked of it
+    with pytest.raises(NotFound, match="pip install ir-measures"):
+        await retrieval(asked, tmp_path, tmp_path, lambda job: None, split="test", suffix=".md", depth=10)
 
 
 def test_the_order_decides_whatever_documents_are_called() -> None:

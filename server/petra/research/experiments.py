@@ -35,6 +35,7 @@ async def retrieval(
     questions = {id: texts[id] for id in relevant if id in texts}
     if not questions:
         raise BadRequest(f"{folder} has no question that is judged", cause=f"Its split is {split}")
+    await asyncio.to_thread(measures.tools)
     place = corpora / f"{folder.name}{suffix}"
     ids = await asyncio.to_thread(lambda: corpus.write(beir.documents(folder), place, suffix))
     collection = await asked.index(place, watch)

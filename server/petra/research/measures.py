@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -36,12 +37,12 @@ def measure(
 ) -> Measured:
     """Judge `rankings`, by every query that has something relevant. Raises NotFound where ir-measures is
     not installed."""
-    tools: Any = _tools()
-    measures = [tools.parse_measure(name) for name in names]
+    counting: Any = tools()
+    measures = [counting.parse_measure(name) for name in names]
     run = {query: scores(documents) for query, documents in rankings.items() if documents}
     judged = {query: dict(grades) for query, grades in relevant.items()}
     found: dict[str, dict[str, float]] = {query: dict.fromkeys(names, 0.0) for query in judged}
-    for item in tools.iter_calc(measures, judged, run):
+    for item in counting.iter_calc(measures, judged, run):
         found[item.query_id][str(item.measure)] = float(item.value)
     mean = {name: round(fmean(by[name] for by in found.values()), digits) for name in names} if found else {}
     return Measured(found, mean)
@@ -52,13 +53,14 @@ def scores(documents: Sequence[str]) -> dict[str, float]:
     return {document: float(len(documents) - place) for place, document in enumerate(documents)}
 
 
-def _tools() -> ir_measures:
+def tools() -> ir_measures:
+    """ir-measures. Raises NotFound where it is not installed: better before hours of embedding than after."""
     try:
         import ir_measures
     except ImportError as error:
         raise NotFound(
             "Retrieval cannot be measured yet",
             cause="The package ir-measures is not installed",
-            remedy='pip install "petra[research]"',
+            remedy=f"Install it: {sys.executable} -m pip install ir-measures",
         ) from error
     return ir_measures
