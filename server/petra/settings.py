@@ -321,7 +321,7 @@ def _read_config(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingsError(
             f"The configuration file {path} cannot be read",
-            cause=str(error),
+            cause=_why(error),
             remedy="Give a YAML or JSON file of settings",
         ) from error
     if not isinstance(content, dict | None):
@@ -330,6 +330,15 @@ def _read_config(path: Path) -> Mapping[str, Any]:
             cause="It has to be a mapping of names to values",
         )
     return content or {}
+
+
+def _why(error: Exception) -> str:
+    """One line: YAML's own message shows the place with an arrow below it."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"Line {error.problem_mark.line + 1}: {error.problem}"
+    return str(error)
 
 
 def _checked(values: Mapping[str, Any], origin: str) -> dict[str, Any]:

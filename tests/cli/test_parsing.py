@@ -23,6 +23,48 @@ def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "?", "--in", "a", "--collection", "b"]) == 2
 
 
+@pytest.mark.parametrize("option", ["--data-dir", "--config=petra.yaml"])
+def test_an_option_before_the_command_is_told_its_place(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([option, "data", "status"]) == 2
+    assert f"{option} stands after the command" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["backup", ""], ["restore", ""]])
+def test_an_empty_folder_is_not_this_one(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 2
+    assert "it is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["open", "--print"], ["ask", "Why?"], ["serve"]])
+def test_a_data_directory_that_cannot_be_written_to_is_an_error_with_a_remedy(
+    command: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "petra", *command, "--data-dir", str(tmp_path / "file")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "cannot write to its data directory" in done.stderr and "DATA_DIR" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_yaml_that_is_none_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "petra.yaml"
+    config.write_text("mode: local\nport: [\n")
+    assert main(["config", "--config", str(config)]) == 1
+    assert [text[:9] for text in capsys.readouterr().err.splitlines()] == [
+        "petra: Th",
+        "  Line 3:",
+        "  Give a ",
+    ]
+
+
 def test_without_a_command_it_tells_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     shown = capsys.readouterr().out

@@ -95,6 +95,8 @@ def _overview(argv: list[str]) -> int:
     for name in COMMANDS:
         commands.add_parser(name, help=_module(name).HELP)
     try:
+        if argv and argv[0].partition("=")[0] in ("--config", "--data-dir"):
+            parser.error(f"{argv[0]} stands after the command: petra status {argv[0]} …")
         parser.parse_args(argv)
     except SystemExit as ended:
         return int(ended.code or 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from petra.cli import options
 from petra.cli.show import line
@@ -13,7 +12,9 @@ HELP = "copy the database and the uploads into a folder"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where to."""
-    parser.add_argument("folder", type=Path, help="each backup is a folder of its own in this one")
+    parser.add_argument(
+        "folder", type=options.file_or_folder, help="each backup is a folder of its own in this one"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

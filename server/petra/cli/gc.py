@@ -23,13 +23,13 @@ def run(args: argparse.Namespace) -> int:
     client = connect(args)
     started = client.post("/api/v1/gc", {"previous": args.previous})
     freed = finished(client, started["job_id"], "Not all was removed")["found"]["freed"]
-    for count, name in (
-        (freed["marks"], "traces of deleted files and passages"),
-        (freed["vectors"], "vectors of models that are not in use"),
-        (freed["indexes"], "indexes that nothing uses"),
-        (freed["blobs"], "uploads without a document"),
+    for count, one, several, name in (
+        (freed["marks"], "trace", "traces", "of deleted files and passages"),
+        (freed["vectors"], "vector", "vectors", "of models that are not in use"),
+        (freed["indexes"], "index", "indexes", "that nothing uses"),
+        (freed["blobs"], "upload", "uploads", "without a document"),
     ):
         if count:
-            line(f"Removed {count:,} {name}")
+            line(f"Removed {count:,} {one if count == 1 else several} {name}")
     line(f"{size(freed['bytes'])} are free again" if freed["bytes"] else "There was nothing large to remove")
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from petra import rendezvous
 from petra.cli import options
@@ -14,7 +13,7 @@ HELP = "put a backup in the place of the database"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which."""
-    parser.add_argument("backup", type=Path, help="a folder that `petra backup` made")
+    parser.add_argument("backup", type=options.file_or_folder, help="a folder that `petra backup` made")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,5 +27,5 @@ def run(args: argparse.Namespace) -> int:
     line(f"{database} is that of {args.backup} now")
     if aside:
         line(f"What was there before lies in {aside}")
-    line("Files of folders that changed since are read again at the next `petra index`")
+    line("Files of folders that changed since are read again when Petra starts")
     return 0
