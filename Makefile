@@ -106,7 +106,7 @@ clean: ## remove all that was installed and built here; documents, models and co
 
 .make/npm: .make/preflight web/package.json web/package-lock.json
 	@echo "Installing what the page is built with"
-	@cd web && npm ci --no-audit --no-fund --loglevel=error
+	@cd web && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 .make/web: .make/npm $(WEB_SOURCES)
