@@ -62,7 +62,8 @@ class NotStarted(PetraError):
 
 
 def token(data_dir: Path) -> str:
-    """This install's token, made at the first call and kept, so that a restart logs nobody out."""
+    """This install's token, made at the first call and kept, so that a restart logs nobody out. Raises
+    StorageError."""
     path = data_dir / "token"
     try:
         kept = path.read_text(encoding="ascii").strip()
@@ -70,13 +71,15 @@ def token(data_dir: Path) -> str:
         kept = ""
     if len(kept) < 32:
         kept = secrets.token_urlsafe(32)
-        platform.private_write(path, kept)
+        with writable(data_dir):
+            platform.private_write(path, kept)
     return kept
 
 
 def write_run_file(data_dir: Path, running: Running) -> None:
-    """Tell clients where the server listens. Call it while holding the lock."""
-    platform.private_write(data_dir / RUN_FILE, json.dumps(asdict(running)))
+    """Tell clients where the server listens. Call it while holding the lock. Raises StorageError."""
+    with writable(data_dir):
+        platform.private_write(data_dir / RUN_FILE, json.dumps(asdict(running)))
 
 
 def remove_run_file(data_dir: Path) -> None:
@@ -124,7 +127,7 @@ class Lock:
 
     def __enter__(self) -> Lock:
         """Take the lock. Raises AlreadyRunning, naming the process that has it, and StorageError."""
-        with _writable(self._data_dir):
+        with writable(self._data_dir):
             self._acquire()
         return self
 
@@ -162,7 +165,7 @@ class Lock:
 
 
 @contextmanager
-def _writable(data_dir: Path) -> Iterator[None]:
+def writable(data_dir: Path) -> Iterator[None]:
     """Make the data directory if need be, and do something in it. Raises StorageError."""
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -279,7 +282,7 @@ def _start(data_dir: Path, argv: Sequence[str]) -> subprocess.Popen[bytes]:
     """`petra serve`, in a session of its own so that closing the terminal or editor leaves it alone."""
     log = data_dir / LOG_FILE
     command = [sys.executable, "-m", "petra", "serve", "--started-by-client", "--data-dir", str(data_dir)]
-    with _writable(data_dir):
+    with writable(data_dir):
         if log.exists() and log.stat().st_size > LOG_LIMIT:
             log.replace(log.with_suffix(".log.1"))
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

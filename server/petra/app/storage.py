@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from petra import telemetry
+from petra import rendezvous, telemetry
 from petra.settings import Settings
 from petra.storage import conversations, index_versions, uploads, users
 from petra.storage.blobs import FileBlobs
@@ -53,7 +53,7 @@ async def sweep(settings: Settings, storage: Storage) -> None:
 def _prepare(data_dir: Path) -> None:
     """Where the data directory is in a folder that is indexed: what Petra writes there is no document, and
     following it would never end."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     rules = data_dir / ".petraignore"
-    if not rules.exists():
-        rules.write_text("*\n", encoding="utf-8")
+    with rendezvous.writable(data_dir):
+        if not rules.exists():
+            rules.write_text("*\n", encoding="utf-8")
