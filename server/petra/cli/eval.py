@@ -32,13 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is measured on what."""
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     retrieval = kinds.add_parser("retrieval", help="a folder in the layout of BEIR")
-    retrieval.add_argument("folder", type=Path, metavar="DIR")
-    retrieval.add_argument("--split", default="test", help="the qrels that count (test)")
+    retrieval.add_argument(
+        "folder", type=Path, metavar="DIR", help="with corpus.jsonl, queries.jsonl and qrels/<split>.tsv"
+    )
+    retrieval.add_argument("--split", default="test", metavar="NAME", help="the qrels that count (test)")
     retrieval.add_argument("--suffix", choices=SUFFIXES, help="what kind of files its documents are (.md)")
     retrieval.add_argument("--run", type=Path, metavar="FILE", help="write the rankings as a TREC run file")
     code = kinds.add_parser("code", help="a repository, with questions in semble's format")
-    code.add_argument("folder", type=Path, metavar="REPO")
-    code.add_argument("questions", type=Path, metavar="QUERIES.json")
+    code.add_argument("folder", type=Path, metavar="REPO", help="the repository that is asked about")
+    code.add_argument(
+        "questions", type=Path, metavar="QUERIES.json", help="questions with the files that answer them"
+    )
     code.add_argument("--root", default="", metavar="SUB", help="index this folder of it only")
     for command in kinds.choices.values():
         command.add_argument("--json", action="store_true", help="print everything, question by question")

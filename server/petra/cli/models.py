@@ -27,16 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     commands.add_parser("list", help="show the models that are known and those that are installed")
     pull = commands.add_parser("pull", help="download models and check them")
-    pull.add_argument("names", nargs="*", metavar="NAME")
+    pull.add_argument("names", nargs="*", metavar="NAME", help="as `petra models list` has them")
     pull.add_argument("--default", action="store_true", help="the small models that Petra starts with")
     add = commands.add_parser(
         "add", help="install a model from a GGUF file or a sentence-transformers folder"
     )
-    add.add_argument("path", type=Path, metavar="FILE")
+    add.add_argument("path", type=Path, metavar="FILE", help="it is copied; a folder for an embedder")
     verify = commands.add_parser("verify", help="compare installed models with their checksums")
     verify.add_argument("names", nargs="*", metavar="NAME", help="all, when none is named")
     remove = commands.add_parser("remove", help="delete installed models")
-    remove.add_argument("names", nargs="+", metavar="NAME")
+    remove.add_argument("names", nargs="+", metavar="NAME", help="as `petra models list` has them")
     for command in commands.choices.values():
         options.add_common(command, default=argparse.SUPPRESS)
 
