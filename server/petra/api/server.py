@@ -84,16 +84,32 @@ class Server:
                 await site.start()
             except OSError as error:
                 await site.stop()
-                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    raise PortTaken(
-                        f"Petra cannot listen on {host}",
-                        cause=error.strerror or str(error),
-                        remedy="Give an address of this machine with --host",
-                    ) from error
+                if exact or error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    raise _refused(error, host, port) from error
                 continue
             return site.port
         raise PortTaken(
+            f"All ports from {port} to {port + PORTS - 1} are taken",
+            cause="Other programs listen there",
+            remedy="Choose another with --port, or --port 0 for any free one",
+        )
+
+
+def _refused(error: OSError, host: str, port: int) -> PortTaken:
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(
             f"Port {port} is taken",
             cause="Another program listens there",
             remedy="Choose another with --port, or --port 0 for any free one",
         )
+    if error.errno == errno.EACCES:
+        return PortTaken(
+            f"Petra may not listen on port {port}",
+            cause="The system keeps it for others, as most do with the ports below 1024",
+            remedy="Choose one from 1024 on with --port, or --port 0 for any free one",
+        )
+    return PortTaken(
+        f"Petra cannot listen on {host}",
+        cause=error.strerror or str(error),
+        remedy="Give an address of this machine with --host",
+    )
