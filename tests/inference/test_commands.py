@@ -16,7 +16,7 @@ def test_list_verify_and_remove(
     monkeypatch.setenv("MODELS_DIR", str(tmp_path))
     assert main(["models", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith(CHAT) and "installed, used for answers" in line for line in lines)
+    assert any(line.startswith(CHAT) and "  installed, used for answers" in line for line in lines)
     assert any("Llama 3.2 Community License" in line and "installed" not in line for line in lines)
 
     file = next((tmp_path / CHAT).glob("*.gguf"))

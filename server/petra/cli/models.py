@@ -51,19 +51,21 @@ def _list(args: argparse.Namespace, values: Settings) -> int:
     from petra.inference import catalogue, installed
 
     here = {model.name: model for model in installed.installed(values.models)}
-    in_use = {values.model_path: "answers", values.embedding_model: "search"}
+    in_use = {values.model_path: "answers", values.embedding_model: "search", values.rerank_model: "ranking"}
     width = max(len(name) for name in [*here, *(entry.name for entry in catalogue.entries())])
     for entry in catalogue.entries():
         model = here.pop(entry.name, None)
         state = "installed" if model else "-"
-        state += f", used for {in_use[entry.name]}" if entry.name in in_use else ""
+        if entry.name in in_use:
+            state = f"{'installed' if model else 'not installed'}, used for {in_use[entry.name]}"
         show.line(
-            f"{entry.name:<{width}}  {entry.kind:<5}  {_size(entry.size)}  {entry.licence:<27}  {state}"
+            f"{entry.name:<{width}}  {entry.kind:<6}  {_size(entry.size)}  {entry.licence:<27}  {state}"
         )
         if entry.note:
             show.line(f"{'':<{width}}  {entry.note}")
     for model in here.values():
-        show.line(f"{model.name:<{width}}  {model.kind:<5}  {_size(model.size)}  {model.source}")
+        state = f"{model.source}, used for {in_use[model.name]}" if model.name in in_use else model.source
+        show.line(f"{model.name:<{width}}  {model.kind:<6}  {_size(model.size)}  {state}")
     return 0
 
 
