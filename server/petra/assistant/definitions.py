@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from petra.access import Identity
-from petra.assistant.scope import readable
+from petra.assistant.scope import readable_now
 from petra.storage import chunks, documents, symbols
 from petra.storage.database import Connection, Database
 from petra.storage.symbols import Symbol
@@ -49,8 +49,8 @@ class Definitions:
     async def _found(
         self, caller: Identity, name: str, limit: int, names: tuple[str, ...] | None, *, prefix: bool
     ) -> list[Definition]:
-        scope = [item.id for item in await readable(self._db, caller, names)]
         async with self._db.read() as conn:
+            scope = [item.id for item in await readable_now(conn, caller, names)]
             found = await symbols.find(conn, name, scope, limit, prefix=prefix)
             if not prefix:
                 found = [item for item in found if item.name == name]

@@ -6,7 +6,7 @@ from petra.access import Identity, authorize
 from petra.errors import NotFound
 from petra.storage import collections
 from petra.storage.collections import Collection
-from petra.storage.database import Database
+from petra.storage.database import Connection, Database
 
 
 async def readable(db: Database, caller: Identity, names: tuple[str, ...] | None) -> list[Collection]:
@@ -15,7 +15,12 @@ async def readable(db: Database, caller: Identity, names: tuple[str, ...] | None
     Raises NotFound for a name that is not among them.
     """
     async with db.read() as conn:
-        mine = {item.name: item for item in await collections.list_for(conn, caller.user_id)}
+        return await readable_now(conn, caller, names)
+
+
+async def readable_now(conn: Connection, caller: Identity, names: tuple[str, ...] | None) -> list[Collection]:
+    """The same, for who reads more from the same moment of the database."""
+    mine = {item.name: item for item in await collections.list_for(conn, caller.user_id)}
     wanted = mine if names is None else dict.fromkeys(names)
     for name in wanted:
         if name not in mine:
