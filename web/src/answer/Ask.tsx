@@ -45,7 +45,7 @@ export function Ask({ input, conversation, documents, loaded, sending, model, ad
     return true;
   };
   const retry = useCallback(
-    (turn: Turn) => ask(turn.question, undefined, turn.text ? undefined : turn.ref),
+    (turn: Turn) => ask(turn.question, turn.collections, turn.text ? undefined : turn.ref),
     [ask],
   );
 

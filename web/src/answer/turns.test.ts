@@ -57,6 +57,11 @@ test("a part of another conversation is left out", () => {
   expect(reduce(thread, { type: "part", ref: "other", id: "m", part: { kind: "text", text: "y" } })).toBe(thread);
 });
 
+test("a question keeps where it was to look, for asking again", () => {
+  const asked = reduce(emptyThread, { type: "asked", ref: "a", question: "Why?", collections: ["physics"] });
+  expect(asked.turns[0]?.collections).toEqual(["physics"]);
+});
+
 test("asking again takes the place of an answer without text", () => {
   const asked = reduce(emptyThread, { type: "asked", ref: "a", question: "Why?" });
   const again = reduce(asked, { type: "asked", ref: "b", question: "Why?", instead: "a" });

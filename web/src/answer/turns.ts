@@ -8,6 +8,8 @@ export interface Turn {
   /** The id of the answer's message, once it is known. */
   id?: string;
   question: string;
+  /** Where it was to look; everywhere when there are none. */
+  collections?: readonly string[] | undefined;
   text: string;
   sources: readonly Source[];
   status?: Status;
@@ -24,7 +26,13 @@ export interface Thread {
 export const emptyThread: Thread = { turns: [] };
 
 export type Change =
-  | { type: "asked"; ref: string; question: string; instead?: string | undefined }
+  | {
+      type: "asked";
+      ref: string;
+      question: string;
+      collections?: readonly string[] | undefined;
+      instead?: string | undefined;
+    }
   | { type: "part"; ref: string; id: string; part: Part }
   | { type: "failed"; ref: string; error: WireError }
   | { type: "loaded"; conversationId: string | undefined; turns: readonly Turn[] }
@@ -43,7 +51,8 @@ export function reduce(thread: Thread, change: Change): Thread {
       return { conversationId: change.conversationId, turns: change.turns };
     case "asked": {
       const kept = thread.turns.filter((turn) => turn.ref !== change.instead);
-      return { ...thread, turns: [...kept, { ref: change.ref, question: change.question, text: "", sources: [] }] };
+      const { ref, question, collections } = change;
+      return { ...thread, turns: [...kept, { ref, question, collections, text: "", sources: [] }] };
     }
     case "failed":
       return update(thread, change.ref, (turn) => ({ ...turn, error: change.error, finish: "error" }));

@@ -9,7 +9,7 @@ export interface ThreadControls {
   thread: Thread;
   link: LinkState;
   error: WireError | null;
-  ask: (question: string, collections?: string[], instead?: string) => void;
+  ask: (question: string, collections?: readonly string[], instead?: string) => void;
   stop: () => void;
   open: (conversationId: string) => void;
   clear: () => void;
@@ -77,8 +77,8 @@ export function useThread(): ThreadControls {
       const { conversationId } = shown.current;
       const request: AskRequest = { question };
       if (conversationId) request.conversation_id = conversationId;
-      if (collections) request.collections = collections;
-      dispatch({ type: "asked", ref, question, instead });
+      if (collections) request.collections = [...collections];
+      dispatch({ type: "asked", ref, question, collections, instead });
       connection.current?.ask(ref, request);
     }, []),
     stop: useCallback(() => {

@@ -15,6 +15,11 @@ test("learning what passages mean is told in per cent, and what it waits for in 
   );
 });
 
+test("building an index has its name", () => {
+  const job: JobView = { id: 1, kind: "reindex", state: "extracting", done: 2, total: 9, unit: "chunks", eta_s: null };
+  expect(jobProgress(job).text).toBe("Building the index: 2 of 9 chunks");
+});
+
 test("a deck that is ready says how many slides it has, a PDF how many pages", () => {
   const ready: DocumentView = {
     id: "d",

@@ -46,6 +46,10 @@ export function jobName({ kind, state, model }: JobView): string {
       return "Learning what passages mean";
     case "pull":
       return `${state === "verifying" ? "Checking" : "Downloading"} ${model ?? "a model"}`;
+    case "reindex":
+      return "Building the index";
+    case "gc":
+      return "Tidying up";
     default:
       return "Working";
   }

@@ -33,6 +33,13 @@ test("of two models both are told, in the order in which they come", () => {
   );
 });
 
+test("what does not work without a model depends on which it is", () => {
+  const without = (name: string): string | undefined =>
+    readiness({ model: CHAT, workers: { [name]: { state: "missing_model", model: EMBED } } }, []).notice?.cause;
+  expect(without("chat")).toContain("cannot answer");
+  expect(without("embed")).toContain("by their words");
+});
+
 test("a model that nobody fetches is trouble, with the reason why it could not be fetched", () => {
   const failed = pull({ state: "failed", reason: "No source has it." });
   const { notice, tone } = readiness(missing(CHAT), [failed, pull({ id: 2, model: "another" })]);

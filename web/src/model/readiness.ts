@@ -29,12 +29,19 @@ export function readiness(status: StatusView | null, jobs: readonly JobView[]): 
     const remedy = workers.find((one) => one.state === "missing_model")?.remedy;
     return trouble(
       `A model is missing: ${missing.join(", ")}`,
-      failed?.reason ?? "Without it Petra cannot answer",
+      failed?.reason ?? effect(status?.workers ?? {}),
       missing.length === 1 && remedy ? remedy : `In a terminal, type ${commands}`,
     );
   }
   const { chat, embed } = status?.workers ?? {};
   return judge(chat, "The model that answers") ?? judge(embed, "The model that searches") ?? READY;
+}
+
+/** What does not work while a model is missing. */
+function effect({ chat, embed }: Partial<Record<string, WorkerView>>): string {
+  if (chat?.state === "missing_model") return "Without it Petra cannot answer";
+  if (embed?.state === "missing_model") return "Without it passages are found by their words, not by their meaning";
+  return "";
 }
 
 function judge(worker: WorkerView | undefined, name: string): Readiness | null {
