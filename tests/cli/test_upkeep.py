@@ -43,7 +43,7 @@ def test_reindex_with_an_empty_name_is_refused(shell: Shell) -> None:
 
 def test_gc_says_what_it_freed(shell: Shell) -> None:
     shown = shell.run("gc", "--previous").stdout
-    assert "traces of deleted files and passages" in shown
+    assert "of deleted files and passages" in shown
     assert "are free again" in shown
     assert "nothing large to remove" in shell.run("gc").stdout
     assert "There is no version to go back to" in shell.run("reindex", "--rollback", code=1).stderr
