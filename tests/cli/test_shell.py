@@ -201,7 +201,8 @@ def test_status_says_how_far_a_download_is(shell: Shell) -> None:
         database.commit()
         try:
             assert "  Downloading SmolLM2-135M-Instruct 40 %" in shell.run("status").stdout
-            (shown,) = json.loads(shell.run("status", "--json").stdout)["open_jobs"]
+            jobs = json.loads(shell.run("status", "--json").stdout)["open_jobs"]
+            (shown,) = (job for job in jobs if job["kind"] == "pull")
             assert (shown["model"], shown["done"], shown["total"]) == ("SmolLM2-135M-Instruct", 40, 100)
         finally:
             database.execute("DELETE FROM jobs WHERE kind = 'pull'")

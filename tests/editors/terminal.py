@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -46,9 +46,13 @@ class Terminal:
 
 
 def wait_until(holds: Callable[[], object], otherwise: Callable[[], str], seconds: float = SECONDS) -> None:
-    """Return when something holds; AssertionError when it does not come to that."""
+    """Return when something holds; AssertionError when it does not come to that. A file that is not there
+    does not hold yet: an editor that saves takes the old one away first."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while True:
+        with suppress(FileNotFoundError):
+            if holds():
+                return
         if time.monotonic() > deadline:
             raise AssertionError(otherwise())
         time.sleep(0.05)
