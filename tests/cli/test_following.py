@@ -121,7 +121,7 @@ def test_ctrl_c_in_the_first_look_at_a_folder_is_the_last_word(shell: Shell) -> 
         assert process.wait(20) == 130
     while _open(shell, "index"):
         time.sleep(0.1)
-    time.sleep(2.5)
+    time.sleep(2.5)  # longer than the follower's pause: it has looked at its folders once more
     (huge,) = (item for item in _status(shell)["index"]["collections"] if item["name"] == "huge")
     assert huge["watching"] is None and sum(huge["documents"].values()) < MANY
     assert _open(shell, "index") == []

@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from petra.errors import ModelUnavailable
+from petra.errors import Busy, ModelUnavailable
 from petra.inference.client import ModelEndpoint
 from petra.knowledge import ranking
 from petra.knowledge.blocks import embedded_text
@@ -125,7 +125,7 @@ class Searcher:
         texts = [embedded_text(item.header, item.text) for item in new]
         try:
             rows = await asyncio.wait_for(self.embed(texts), self._patience)
-        except (ModelUnavailable, TimeoutError):
+        except (ModelUnavailable, Busy, TimeoutError):
             return list(passages)
         near = (rows @ _of_length_one(vector[None])[0]).tolist()
         known = {item.chunk_id: round(value, 4) for item, value in zip(new, near, strict=True)}
