@@ -17,6 +17,8 @@ from petra.inference.worker.metrics import FORMAT, Collectors
 from petra.inference.worker.registry import Registry
 from petra.inference.worker.vectors import Embeddings, Relevance
 
+# A million characters, or the tokens of any context that a CPU reads. Lists of texts are longer.
+CHAT_BODY_LIMIT = 4 * 1024 * 1024
 BODY_LIMIT = 16 * 1024 * 1024
 STALL_SECONDS = 30.0
 MOST_TOKENIZED = 10_000
@@ -40,7 +42,7 @@ def build(
         raise ValueError("a worker without an engine")
     collectors = collectors or Collectors()
     app = web.Application(
-        client_max_size=BODY_LIMIT,
+        client_max_size=BODY_LIMIT if embed or rerank else CHAT_BODY_LIMIT,
         middlewares=[unstalled(stall_s), errors, _counted(collectors), guard(door or Door())],
     )
     about = _About(engine, models, collectors, rerank=rerank is not None)
