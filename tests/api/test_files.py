@@ -123,3 +123,17 @@ async def test_a_classroom_server_sends_nothing_of_its_disk_over_the_network(tmp
             assert "upload it" in error["remedy"]
             async with petra.local.get(f"{at['lecture.pdf']}/file") as response:
                 assert response.status == 200
+
+
+async def test_a_file_of_a_folder_is_not_removed_and_it_is_said_how_to_leave_it_out(petra: Rig) -> None:
+    _, at = await indexed(petra)
+    lab = at["src/lab.py"]
+    assert (await petra.get(lab))["leave_out"] == "/src/lab.py"
+    async with petra.http.delete(lab) as response:
+        error = (await response.json())["error"]
+    assert (response.status, error["code"]) == (400, "bad_request")
+    assert "`/src/lab.py`" in error["remedy"]
+    assert ".petraignore" in error["remedy"]
+    assert (await petra.get(lab))["name"] == "lab.py"
+    sent = await petra.upload("notes.md", b"An upload is removed.\n")
+    assert (await petra.get(f"/api/v1/documents/{sent['document_id']}"))["leave_out"] is None

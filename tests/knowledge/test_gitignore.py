@@ -98,3 +98,29 @@ def test_many_stars_take_no_time() -> None:
     line, path = "*a" * 12 + "*b", "a" * 200
     assert rules(line).decide(path, path) is None
     assert rules(line).decide(path + "b", path + "b") is True
+
+
+_names = st.text(
+    st.sampled_from("ab .!#*?[]\\-ü\n\r\t~") | st.characters(exclude_characters="/\0", codec="utf-8"),
+    min_size=1,
+).filter(lambda name: name not in (".", ".."))
+_paths = st.lists(_names, min_size=1, max_size=3).map("/".join)
+
+
+@given(_paths, _paths)
+def test_the_line_for_a_path_leaves_out_that_path_and_no_other(path: str, other: str) -> None:
+    line = gitignore.line_for(path)
+    assert "\n" not in line
+    stack = [rules(line)]
+    assert gitignore.left_out(path, path.rpartition("/")[2], stack)
+    if "?" not in line and not other.startswith(f"{path}/") and other != path:
+        assert not gitignore.left_out(other, other.rpartition("/")[2], stack)
+
+
+@pytest.mark.parametrize("name", ["a b ", "#note", "!why", "[z]", "a*b", "back\\slash", "tab\t", "x?"])
+def test_the_line_for_a_path_is_read_by_git_too(tmp_path: Path, name: str) -> None:
+    git(tmp_path, "init", "-q")
+    for each in (name, "beside"):
+        (tmp_path / each).write_text("text")
+    (tmp_path / ".gitignore").write_text(gitignore.line_for(name) + "\n")
+    assert kept_by_git(tmp_path) == ["beside"]

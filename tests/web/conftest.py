@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -108,11 +110,14 @@ def visit(chromium: Browser, built_page: None) -> Iterator[Callable[..., Visit]]
 @pytest.fixture
 def empty_server(stub_server: Served) -> Served:
     """The stub server without the documents of earlier tests."""
-    for document in stub_server.request("GET", "/api/v1/documents"):
+    gone = [f"documents/{item['id']}" for item in stub_server.request("GET", "/api/v1/documents")]
+    folders = [item for item in stub_server.request("GET", "/api/v1/collections") if item["folder"]]
+    for what in [f"collections/{item['id']}" for item in folders] + gone:
         remove = urllib.request.Request(
-            f"{stub_server.origin}/api/v1/documents/{document['id']}",
+            f"{stub_server.origin}/api/v1/{what}",
             method="DELETE",
             headers={"Authorization": f"Bearer {stub_server.running.token}"},
         )
-        urllib.request.urlopen(remove, timeout=30).close()
+        with contextlib.suppress(urllib.error.HTTPError):  # a folder's file is gone with its folder
+            urllib.request.urlopen(remove, timeout=30).close()
     return stub_server

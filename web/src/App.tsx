@@ -9,15 +9,15 @@ import { useUploads } from "./documents/useUploads";
 import { Locked } from "./Locked";
 import type { Error as WireError } from "./messages.gen";
 import { Notice } from "./Notice";
-import { getStatus, listDocuments, listJobs, noServer } from "./server/api";
+import { getStatus, listCollections, listDocuments, listJobs, noServer } from "./server/api";
 import { usePlace } from "./usePlace";
 import { usePolling } from "./usePolling";
 import { readiness } from "./model/readiness";
 import { Viewer } from "./viewer/Viewer";
 
 const loadLibrary = async () => {
-  const [documents, jobs] = await Promise.all([listDocuments(), listJobs()]);
-  return { documents, jobs, working: documents.some(isWorking) || jobs.some(isWorking) };
+  const [collections, documents, jobs] = await Promise.all([listCollections(), listDocuments(), listJobs()]);
+  return { collections, documents, jobs, working: documents.some(isWorking) || jobs.some(isWorking) };
 };
 
 export function App() {
@@ -88,6 +88,7 @@ export function App() {
           {library.error && library.error.code !== noServer.code && <Notice error={library.error} />}
           {folders.length > 0 && <Notice error={folderHint(folders)} tone="calm" />}
           <DocumentPanel
+            collections={library.value?.collections ?? []}
             documents={documents}
             jobs={jobs}
             uploads={uploads}

@@ -14,6 +14,7 @@ from petra.api.routes import Route, identity, route
 from petra.assistant import views
 from petra.errors import NotFound
 from petra.knowledge.extract import sniff
+from petra.knowledge.gitignore import line_for
 from petra.messages import error_to_wire, to_wire
 from petra.storage import chunks, collections
 from petra.storage.documents import Document
@@ -51,14 +52,18 @@ async def list_documents(request: web.Request) -> web.Response:
 
 
 async def read(request: web.Request) -> web.Response:
-    """One document, and whether the caller may open its file, or why not."""
+    """One document, whether the caller may open its file, or why not, and what leaves it out."""
     document = await _document(request, "read_document")
     async with request.app[DB].read() as conn:
         collection = await collections.get(conn, document.collection_id)
     refusal = await files.refusal(request, document)
     return web.json_response(
         views.document(document, collection.name if collection else "")
-        | {"file": refusal is None, "file_error": to_wire(error_to_wire(refusal)) if refusal else None}
+        | {
+            "file": refusal is None,
+            "file_error": to_wire(error_to_wire(refusal)) if refusal else None,
+            "leave_out": None if document.upload_id else line_for(document.path),
+        }
     )
 
 

@@ -15,6 +15,7 @@ from petra.assistant.scope import readable
 from petra.assistant.subject import left_out, refuse_secrets
 from petra.errors import BadRequest, NotFound
 from petra.knowledge.forget import Forgetting
+from petra.knowledge.gitignore import line_for
 from petra.knowledge.ignore import BY_PETRA, SECRET
 from petra.knowledge.ingest import Ingest
 from petra.knowledge.names import shown
@@ -93,8 +94,16 @@ class Library:
         return document
 
     async def remove(self, caller: Identity, document_id: str) -> None:
-        """Take a document out of its collection, its upload with it. Raises NotFound."""
+        """Take an upload out of its collection. Raises NotFound, and BadRequest for a file of a folder: it
+        would be back at the next look at the folder."""
         document = await self.document(caller, document_id, "delete_document")
+        if document.upload_id is None:
+            raise BadRequest(
+                f"{document.title} is a file of a folder",
+                cause="Petra reads what is in the folder: removed here, it would come back",
+                remedy=f"To leave it out, write the line `{line_for(document.path)}` into a file "
+                ".petraignore in that folder",
+            )
         await self._ingest.remove_document(caller.user_id, document.id)
 
     async def forget(self, caller: Identity, collection_id: str) -> None:

@@ -33,8 +33,13 @@ def passage(item: Passage, *, why: bool = False) -> dict[str, Any]:
 
 
 def collection(item: Collection, *, local: bool) -> dict[str, Any]:
-    """A collection; where it is on this machine's disk is told to this machine only."""
-    shown = {"id": item.id, "name": item.name, "revision": item.revision}
+    """A collection; `folder` says that it mirrors one. Where that is, is told to this machine only."""
+    shown = {
+        "id": item.id,
+        "name": item.name,
+        "revision": item.revision,
+        "folder": item.root is not None,
+    }
     return shown | ({"root": item.root} if local else {})
 
 

@@ -69,6 +69,13 @@ def rules(text: str, base: str = "") -> Rules:
     return Rules(base, tuple(groups))
 
 
+def line_for(path: str) -> str:
+    """The line that leaves out `path` (relative to the folder of the rules) and nothing else. What such a
+    file cannot hold (an end of line, a blank at the end) is written as `?`, which fits any character."""
+    line = "/" + re.sub(r"([\\*?\[])", r"\\\1", path)
+    return re.sub(r"[\n\r]|\s\Z", "?", line)
+
+
 def left_out(path: str, name: str, stack: Sequence[Rules]) -> bool | None:
     """What the deepest of these files that speaks of `path` says. They are given from the top down."""
     for item in reversed(stack):

@@ -57,7 +57,7 @@ describe("whatever is written, nothing runs and nothing is fetched", () => {
   test.each(corpus)("in a source's name, heading, quote and id: %s", (text) => {
     const hostile = source({ document: text, quote: text, header: text, document_id: text, path: text });
     expectHarmless(render("see [1]", [hostile]));
-    expectHarmless(renderToStaticMarkup(<Sources sources={[hostile]} checked />));
+    expectHarmless(renderToStaticMarkup(<Sources sources={[hostile]} checked homeOf={() => "Uploads"} />));
   });
 });
 
@@ -79,7 +79,7 @@ test("images and links of Markdown stay text", () => {
 
 test("each kind of source is explained in words", () => {
   const kinds = (["cited", "supported", "retrieved"] as const).map((kind, i) => source({ n: i + 1, kind }));
-  const markup = renderToStaticMarkup(<Sources sources={kinds} checked />);
+  const markup = renderToStaticMarkup(<Sources sources={kinds} checked homeOf={() => "Uploads"} />);
   for (const words of ["Cited", "Supports", "Retrieved", "nothing in the answer was matched"]) {
     expect(markup).toContain(words);
   }

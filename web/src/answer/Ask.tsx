@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useRef, useState } from "react";
+import { type RefObject, useCallback, useMemo, useRef, useState } from "react";
 import { ChooseFiles } from "../documents/ChooseFiles";
 import { isWorking, plural } from "../documents/describe";
 import type { Readiness } from "../model/readiness";
@@ -34,6 +34,8 @@ export function Ask({ input, conversation, documents, loaded, sending, model, ad
   useFollowing(pane, newest?.text, newest?.ref);
 
   const collections = [...new Set(documents.map((one) => one.collection))].sort();
+  const homes = useMemo(() => new Map(documents.map((one) => [one.id, one.collection])), [documents]);
+  const homeOf = (id: string): string | undefined => (collections.length > 1 ? homes.get(id) : undefined);
   const ready = documents.filter((one) => one.state === "ready").length;
   const working = documents.filter(isWorking).length + sending;
   const nothing = loaded && ready + working === 0;
@@ -63,6 +65,7 @@ export function Ask({ input, conversation, documents, loaded, sending, model, ad
               turn={turn}
               newest={turn === newest}
               linkLost={link === "lost"}
+              homeOf={homeOf}
               retry={retry}
             />
           ))}

@@ -1,3 +1,4 @@
+import { folderOf } from "../documents/describe";
 import type { Source } from "../messages.gen";
 import { formatRoute, placeOf } from "../route";
 import { KINDS, range } from "./words";
@@ -6,10 +7,14 @@ interface Props {
   sources: readonly Source[];
   /** False for an answer that broke off: nothing can be said about what it rests on. */
   checked: boolean;
+  homeOf: HomeOf;
 }
 
+/** The collection of a document, where there is more than one to tell apart. */
+export type HomeOf = (documentId: string) => string | undefined;
+
 /** The passages of a finished answer: those it rests on first, the others one click away. */
-export function Sources({ sources, checked }: Props) {
+export function Sources({ sources, checked, homeOf }: Props) {
   const used = sources.filter((one) => one.kind !== "retrieved");
   const readOnly = sources.filter((one) => one.kind === "retrieved");
   const unsupported = checked && used.length === 0;
@@ -18,17 +23,22 @@ export function Sources({ sources, checked }: Props) {
       {used.length > 0 && (
         <>
           <h3>Sources</h3>
-          <List sources={used} />
+          <List sources={used} homeOf={homeOf} />
         </>
       )}
       {readOnly.length > 0 && (
         <details open={unsupported}>
           <summary>{heading(readOnly.length, unsupported, used.length > 0)}</summary>
-          <List sources={readOnly} />
+          <List sources={readOnly} homeOf={homeOf} />
         </details>
       )}
     </section>
   );
+}
+
+function Under({ home, header }: { home: string | undefined; header: string | undefined }) {
+  const text = [home && `In ${home}`, header].filter(Boolean).join(" · ");
+  return text ? <p className="header">{text}</p> : null;
 }
 
 function heading(count: number, unsupported: boolean, others: boolean): string {
@@ -36,7 +46,7 @@ function heading(count: number, unsupported: boolean, others: boolean): string {
   return others ? `Also given to the model, but not matched (${count})` : `Given to the model (${count})`;
 }
 
-function List({ sources }: { sources: readonly Source[] }) {
+function List({ sources, homeOf }: { sources: readonly Source[]; homeOf: HomeOf }) {
   return (
     <ol>
       {sources.map((source) => (
@@ -46,6 +56,7 @@ function List({ sources }: { sources: readonly Source[] }) {
               {source.n}
             </span>
             <a href={formatRoute(placeOf(source))}>
+              <span className="folder">{folderOf(source.path ?? "")}</span>
               {source.document}
               {range(source) && <span className="range">, {range(source)}</span>}
             </a>
@@ -53,7 +64,7 @@ function List({ sources }: { sources: readonly Source[] }) {
               {KINDS[source.kind].label}
             </span>
           </p>
-          {source.header && <p className="header">{source.header}</p>}
+          <Under home={homeOf(source.document_id)} header={source.header} />
           <blockquote>{source.quote}</blockquote>
           <p className="meaning">{KINDS[source.kind].meaning}</p>
         </li>

@@ -1,7 +1,7 @@
 import type { FinishReason } from "../messages.gen";
 import { Notice } from "../Notice";
 import { AnswerText } from "./AnswerText";
-import { Sources } from "./Sources";
+import { type HomeOf, Sources } from "./Sources";
 import { isOver, type Turn } from "./turns";
 import { ENDINGS, stageText, usageText } from "./words";
 
@@ -9,13 +9,14 @@ interface Props {
   turn: Turn;
   newest: boolean;
   linkLost: boolean;
+  homeOf: HomeOf;
   retry: (turn: Turn) => void;
 }
 
 const BROKEN = new Set<FinishReason | undefined>(["interrupted", "cancelled", "error"]);
 
 /** One question and what became of it. */
-export function TurnView({ turn, newest, linkLost, retry }: Props) {
+export function TurnView({ turn, newest, linkLost, homeOf, retry }: Props) {
   const over = isOver(turn);
   const broken = turn.error !== undefined || BROKEN.has(turn.finish);
   const ending = turn.finish && !turn.error ? ENDINGS[turn.finish] : undefined;
@@ -39,7 +40,7 @@ export function TurnView({ turn, newest, linkLost, retry }: Props) {
           Ask again
         </button>
       )}
-      {over && turn.sources.length > 0 && <Sources sources={turn.sources} checked={!broken} />}
+      {over && turn.sources.length > 0 && <Sources sources={turn.sources} checked={!broken} homeOf={homeOf} />}
       {over && turn.usage && <p className="usage">{usageText(turn.usage)}</p>}
     </article>
   );

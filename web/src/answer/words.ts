@@ -1,4 +1,5 @@
 /** Sources and the state of an answer in words. Pure. */
+import { folderOf } from "../documents/describe";
 import type { FinishReason, Source, SourceKind, Span, Status, Usage } from "../messages.gen";
 
 export const KINDS: Record<SourceKind, { label: string; meaning: string }> = {
@@ -16,8 +17,9 @@ export const KINDS: Record<SourceKind, { label: string; meaning: string }> = {
   },
 };
 
-/** A title that says where a source is: "lecture.pdf, page 12". */
-export const whereIs = (source: Source): string => [source.document, range(source)].filter(Boolean).join(", ");
+/** A title that says where a source is: "week 1/lecture.pdf, page 12". */
+export const whereIs = (source: Source): string =>
+  [folderOf(source.path ?? "") + source.document, range(source)].filter(Boolean).join(", ");
 
 /** "page 12", "slides 12–13", "line 3" or nothing. */
 export function range(source: Source): string {

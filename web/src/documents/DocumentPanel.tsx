@@ -1,12 +1,14 @@
 import { useState } from "react";
-import type { DocumentView, JobView } from "../server/api";
+import type { CollectionView, DocumentView, JobView } from "../server/api";
 import { ChooseFiles } from "./ChooseFiles";
-import { isWorking, jobName, jobProgress, jobsByDocument, plural } from "./describe";
+import { inOrder, isWorking, jobName, jobProgress, jobsByDocument, plural } from "./describe";
 import { DocumentRow } from "./DocumentRow";
+import { Group } from "./Group";
 import { UploadRow } from "./UploadRow";
 import type { Upload } from "./useUploads";
 
 interface Props {
+  collections: readonly CollectionView[];
   documents: readonly DocumentView[];
   jobs: readonly JobView[];
   uploads: readonly Upload[];
@@ -20,15 +22,16 @@ interface Props {
 const ROWS = 100;
 const FILTER_FROM = 12;
 
-/** All documents, those that are on their way first. */
-export function DocumentPanel({ documents, jobs, uploads, openId, add, dismiss, changed }: Props) {
+/** All documents by collection; in each those that are on their way or could not be read first. */
+export function DocumentPanel({ collections, documents, jobs, uploads, openId, add, dismiss, changed }: Props) {
   const [filter, setFilter] = useState("");
   const byDocument = jobsByDocument(jobs);
-  const wanted = documents
-    .filter((one) => one.name.toLowerCase().includes(filter.toLowerCase()))
-    .sort((a, b) => Number(isWorking(b)) - Number(isWorking(a)));
+  const wanted = filter.toLowerCase();
   const working = documents.filter(isWorking).length;
   const sending = uploads.filter((one) => !hasArrived(one, documents));
+  const groups = collections
+    .map((collection) => ({ collection, all: documents.filter((one) => one.collection === collection.name) }))
+    .filter(({ collection, all }) => collection.folder || all.length > 0);
 
   return (
     <section className="documents" aria-labelledby="documents-title">
@@ -44,32 +47,52 @@ export function DocumentPanel({ documents, jobs, uploads, openId, add, dismiss, 
       {documents.length > FILTER_FROM && (
         <input
           type="search"
-          placeholder="Filter by name"
-          aria-label="Filter documents by name"
+          placeholder="Filter by name or folder"
+          aria-label="Filter documents by name or folder"
           value={filter}
           onChange={(event) => setFilter(event.target.value)}
         />
       )}
-      {jobs.filter((job) => isWorking(job) && !job.document_id).map((job) => <FolderJob key={job.id} job={job} />)}
-      {documents.length + sending.length === 0 ? (
-        <p className="hint">Nothing here yet. Drop files anywhere on this page.</p>
-      ) : (
+      {jobs
+        .filter((job) => isWorking(job) && !job.document_id)
+        .map((job) => (
+          <FolderJob key={job.id} job={job} home={collections.find((one) => one.id === job.collection_id)?.name} />
+        ))}
+      {groups.length + sending.length === 0 && <p className="hint">Nothing here yet. Drop files anywhere on this page.</p>}
+      {sending.length > 0 && (
         <ul>
           {sending.map((one) => (
             <UploadRow key={one.key} upload={one} dismiss={dismiss} />
           ))}
-          {wanted.slice(0, ROWS).map((one) => (
-            <DocumentRow
-              key={one.id}
-              document={one}
-              job={byDocument.get(one.id)}
-              open={one.id === openId}
-              removed={changed}
-            />
-          ))}
         </ul>
       )}
-      {wanted.length > ROWS && <p className="hint">and {plural(wanted.length - ROWS, "more document")}</p>}
+      {groups.map(({ collection, all }) => {
+        const listed = inOrder(all.filter((one) => one.path.toLowerCase().includes(wanted)));
+        return (
+          <Group
+            key={`${collection.id} ${wanted !== ""}`}
+            collection={collection}
+            count={all.length}
+            listed={listed.length}
+            unfolded={wanted !== "" || groups.length === 1 || all.length <= FILTER_FROM}
+            removed={changed}
+          >
+            <ul>
+              {listed.slice(0, ROWS).map((one) => (
+                <DocumentRow
+                  key={one.id}
+                  document={one}
+                  job={byDocument.get(one.id)}
+                  inFolder={collection.folder}
+                  open={one.id === openId}
+                  removed={changed}
+                />
+              ))}
+            </ul>
+            {listed.length > ROWS && <p className="hint">and {plural(listed.length - ROWS, "more document")}</p>}
+          </Group>
+        );
+      })}
     </section>
   );
 }
@@ -80,12 +103,12 @@ function hasArrived(upload: Upload, documents: readonly DocumentView[]): boolean
 }
 
 /** Work that belongs to no single document: a folder, or a model on its way. */
-function FolderJob({ job }: { job: JobView }) {
-  const { text, share } = jobProgress(job);
+function FolderJob({ job, home }: { job: JobView; home: string | undefined }) {
+  const { text, share } = jobProgress(job, home);
   return (
     <div className="job" role="status">
       <p className="state">{text}</p>
-      <progress aria-label={jobName(job)} {...(share === null ? {} : { value: share })} />
+      <progress aria-label={jobName(job, home)} {...(share === null ? {} : { value: share })} />
     </div>
   );
 }

@@ -1,21 +1,26 @@
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { type DocumentView, type JobView, removeDocument, asWireError } from "../server/api";
 import type { Error as WireError } from "../messages.gen";
 import { formatRoute } from "../route";
-import { extension, isWorking, progressOf, visible } from "./describe";
+import { Confirm } from "./Confirm";
+import { extension, folderOf, isWorking, progressOf, visible } from "./describe";
+import { LeaveOut } from "./LeaveOut";
 
 interface Props {
   document: DocumentView;
   job: JobView | undefined;
+  /** Whether it is a file of a folder, and no upload. */
+  inFolder: boolean;
   open: boolean;
   removed: () => void;
 }
 
-/** One document: its name, how far it is, and a way to remove it. */
-export function DocumentRow({ document, job, open, removed }: Props) {
+/** One document: its name and folder, how far it is, and a way to remove it. */
+export function DocumentRow({ document, job, inFolder, open, removed }: Props) {
   const [asking, setAsking] = useState(false);
   const [error, setError] = useState<WireError | null>(null);
   const progress = progressOf(document, job);
+  const folder = folderOf(document.path);
 
   const remove = async (): Promise<void> => {
     try {
@@ -40,6 +45,7 @@ export function DocumentRow({ document, job, open, removed }: Props) {
         >
           {document.name}
         </a>
+        {folder && <p className="state folder">{folder}</p>}
         <p className="state">
           {document.state === "failed" && <strong>Not added. </strong>}
           {progress.text}
@@ -50,38 +56,32 @@ export function DocumentRow({ document, job, open, removed }: Props) {
             {error.what}. {error.remedy}
           </p>
         )}
-        {asking && <Confirm name={document.name} yes={remove} no={() => setAsking(false)} />}
+        {asking && inFolder && (
+          <LeaveOut
+            id={document.id}
+            name={document.name}
+            collection={document.collection}
+            close={() => setAsking(false)}
+          />
+        )}
+        {asking && !inFolder && (
+          <Confirm label={`Remove ${document.name}?`} action="Remove" yes={remove} no={() => setAsking(false)}>
+            Remove it for good?
+          </Confirm>
+        )}
       </div>
       {!asking && (
-        <button type="button" className="quiet icon" aria-label={`Remove ${document.name}`} onClick={() => setAsking(true)}>
+        <button
+          type="button"
+          className="quiet icon"
+          aria-label={inFolder ? `Leave out ${folder}${document.name}` : `Remove ${document.name}`}
+          onClick={() => setAsking(true)}
+        >
           <svg viewBox="0 0 16 16" aria-hidden="true">
             <path d="M4 4l8 8M12 4l-8 8" />
           </svg>
         </button>
       )}
     </li>
-  );
-}
-
-function Confirm({ name, yes, no }: { name: string; yes: () => void; no: () => void }) {
-  const keep = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    keep.current?.focus();
-  }, []);
-  return (
-    <div
-      className="confirm"
-      role="group"
-      aria-label={`Remove ${name}?`}
-      onKeyDown={(event) => event.key === "Escape" && no()}
-    >
-      <span>Remove it for good?</span>
-      <button type="button" className="danger" onClick={yes}>
-        Remove
-      </button>
-      <button type="button" ref={keep} onClick={no}>
-        Keep
-      </button>
-    </div>
   );
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { DocumentView, JobView } from "../server/api";
-import { jobProgress, progressOf, visible } from "./describe";
+import { folderOf, inOrder, jobProgress, progressOf, visible } from "./describe";
 
 test("what would make a path read as another is made visible, and nothing else", () => {
   expect(visible("src/invoice\u202efdp.exe\n")).toBe("src/invoice\uFFFDfdp.exe\uFFFD");
@@ -33,4 +33,23 @@ test("a deck that is ready says how many slides it has, a PDF how many pages", (
   };
   expect(progressOf({ ...ready, unit: "slide" }, undefined).text).toBe("7 slides");
   expect(progressOf({ ...ready, pages: 1 }, undefined).text).toBe("1 page");
+});
+
+test("what could not be read stands before a thousand files that could", () => {
+  const of = (path: string, state: DocumentView["state"]): DocumentView => ({
+    id: path,
+    name: path,
+    path,
+    collection: "course",
+    state,
+    size: 1,
+    media_type: "",
+  });
+  const found = inOrder([of("b.md", "ready"), of("z.pdf", "failed"), of("a.md", "ready"), of("y.md", "queued")]);
+  expect(found.map((one) => one.path)).toEqual(["y.md", "z.pdf", "a.md", "b.md"]);
+});
+
+test("a file's folder is told, and none where it has none", () => {
+  expect(folderOf("docs/api/README.md")).toBe("docs/api/");
+  expect(folderOf("README.md")).toBe("");
 });

@@ -35,11 +35,11 @@ function counted({ unit, done }: JobView, total: number): string {
   return ` ${unit ? `${unit} ` : ""}${done} of ${total}`;
 }
 
-/** What a job does: "Downloading SmolLM2-135M-Instruct". */
-export function jobName({ kind, state, model }: JobView): string {
+/** What a job does: "Downloading SmolLM2-135M-Instruct". `home` is the name of its collection. */
+export function jobName({ kind, state, model }: JobView, home?: string): string {
   switch (kind) {
     case "index":
-      return "Reading a folder";
+      return home ? `Reading the folder ${home}` : "Reading a folder";
     case "ingest":
       return "Reading a file";
     case "embed":
@@ -56,15 +56,16 @@ export function jobName({ kind, state, model }: JobView): string {
 }
 
 /** How far a job is; bytes say nothing to anybody, so they become a percentage. */
-export function jobProgress(job: JobView): Progress {
+export function jobProgress(job: JobView, home?: string): Progress {
+  const name = jobName(job, home);
   const share = job.total ? Math.min(1, job.done / job.total) : null;
-  if (job.state === "queued") return { text: `${jobName(job)}: waiting`, share };
-  if (job.waits_for) return { text: `${jobName(job)}: waiting. ${job.waits_for}`, share };
-  if (share === null) return { text: jobName(job), share };
+  if (job.state === "queued") return { text: `${name}: waiting`, share };
+  if (job.waits_for) return { text: `${name}: waiting. ${job.waits_for}`, share };
+  if (share === null) return { text: name, share };
   if (job.unit === "bytes") {
-    return { text: `${jobName(job)} ${Math.floor(100 * share)} %${remaining(job.eta_s)}`, share };
+    return { text: `${name} ${Math.floor(100 * share)} %${remaining(job.eta_s)}`, share };
   }
-  return { text: `${jobName(job)}: ${job.done} of ${job.total} ${job.unit ?? ""}${remaining(job.eta_s)}`, share };
+  return { text: `${name}: ${job.done} of ${job.total} ${job.unit ?? ""}${remaining(job.eta_s)}`, share };
 }
 
 /** The newest job of each document. */
@@ -89,6 +90,16 @@ export function size(bytes: number): string {
 
 /** A path with its control and bidirectional characters made visible: they could make it read as another. */
 export const visible = (path: string): string => path.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\uFFFD");
+
+/** Documents in the order of the list: what is on its way, what could not be read, the rest by path. */
+export const inOrder = (documents: readonly DocumentView[]): DocumentView[] =>
+  [...documents].sort((a, b) => rank(a) - rank(b) || compareText(a.path, b.path));
+
+const rank = (one: DocumentView): number => (isWorking(one) ? 0 : one.state === "failed" ? 1 : 2);
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The folder of a path, with a slash at its end and its control characters made visible; "" for none. */
+export const folderOf = (path: string): string => visible(path.slice(0, path.lastIndexOf("/") + 1));
 
 /** The short name of a file's kind, for its badge: its extension, or nothing. */
 export const extension = (name: string): string => /\.([A-Za-z0-9]{1,5})$/.exec(name)?.[1]?.toLowerCase() ?? "";

@@ -4,6 +4,13 @@ import type { Error as WireError, FinishReason, PlaceUnit, Source, Usage } from 
 export type DocumentState = "queued" | "extracting" | "embedding" | "ready" | "failed";
 export type JobState = DocumentState | "downloading" | "verifying" | "cancelled";
 
+export interface CollectionView {
+  id: string;
+  name: string;
+  /** Whether it mirrors a folder of the machine; else it holds uploads. */
+  folder: boolean;
+}
+
 export interface DocumentView {
   id: string;
   name: string;
@@ -22,6 +29,8 @@ export interface DocumentView {
 export interface OpenDocument extends DocumentView {
   file: boolean;
   file_error: WireError | null;
+  /** The line of `.petraignore` that leaves out a file of a folder; null for an upload. */
+  leave_out: string | null;
 }
 
 export interface JobView {
@@ -35,6 +44,7 @@ export interface JobView {
   reason?: string | null;
   /** What a job waits for before it goes on by itself. */
   waits_for?: string | null;
+  collection_id?: string | null;
   document_id?: string | null;
   /** The model that a job of kind `pull` fetches. */
   model?: string | null;
@@ -149,6 +159,8 @@ async function list<T>(name: string): Promise<T[]> {
   return Array.isArray(answer) ? answer : (answer[name] ?? []);
 }
 
+export const listCollections = (): Promise<CollectionView[]> => list("collections");
+export const forgetCollection = (id: string): Promise<void> => request(at("collections", id), { method: "DELETE" });
 export const listDocuments = (): Promise<DocumentView[]> => list("documents");
 export const listJobs = (): Promise<JobView[]> => list("jobs");
 export const listConversations = (): Promise<ConversationView[]> => list("conversations");

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import type { Error as WireError, Source } from "../messages.gen";
+import { folderOf } from "../documents/describe";
 import { Notice } from "../Notice";
 import type { Place } from "../route";
 import { asWireError, fileAddress, getDocument, type OpenDocument } from "../server/api";
@@ -51,7 +52,10 @@ export function Viewer({ place, sources, go }: Props) {
       onKeyDown={(event) => event.key === "Escape" && go(null)}
     >
       <header>
-        <h2 title={document?.name}>{document?.name ?? "…"}</h2>
+        <div className="title">
+          <h2 title={document?.name}>{document?.name ?? "…"}</h2>
+          {document && <p className="state folder">{[document.collection, folderOf(document.path)].filter(Boolean).join(" · ")}</p>}
+        </div>
         <button type="button" className="quiet icon" aria-label="Close the document" onClick={() => go(null)}>
           <svg viewBox="0 0 16 16" aria-hidden="true">
             <path d="M4 4l8 8M12 4l-8 8" />

@@ -1,0 +1,81 @@
+import { type ReactNode, useState } from "react";
+import type { Error as WireError } from "../messages.gen";
+import { asWireError, type CollectionView, forgetCollection } from "../server/api";
+import { Confirm } from "./Confirm";
+import { plural } from "./describe";
+
+interface Props {
+  collection: CollectionView;
+  /** How many documents it has, and how many of them are listed. */
+  count: number;
+  listed: number;
+  /** Whether its documents are shown before anybody asks for them. */
+  unfolded: boolean;
+  removed: () => void;
+  children: ReactNode;
+}
+
+/** The documents of one collection under its name, and a way to remove all of it. */
+export function Group({ collection, count, listed, unfolded, removed, children }: Props) {
+  const [chosen, setChosen] = useState<boolean | null>(null);
+  const [asking, setAsking] = useState(false);
+  const [error, setError] = useState<WireError | null>(null);
+  const open = chosen ?? unfolded;
+  const { name, folder } = collection;
+
+  const forget = async (): Promise<void> => {
+    try {
+      await forgetCollection(collection.id);
+      removed();
+    } catch (failure) {
+      setError(asWireError(failure));
+      setAsking(false);
+    }
+  };
+
+  return (
+    <section className="group" aria-label={name}>
+      <header>
+        <h3>
+          <button type="button" className="quiet" aria-expanded={open} onClick={() => setChosen(!open)}>
+            <span className="name">{name}</span>
+            <span className="count">{listed < count ? `${listed.toLocaleString("en")} of ` : ""}{plural(count, "document")}</span>
+          </button>
+        </h3>
+        {!asking && (
+          <button
+            type="button"
+            className="quiet icon"
+            aria-label={folder ? `Forget the folder ${name}` : `Remove all of ${name}`}
+            onClick={() => setAsking(true)}
+          >
+            <svg viewBox="0 0 16 16" aria-hidden="true">
+              <path d="M4 4l8 8M12 4l-8 8" />
+            </svg>
+          </button>
+        )}
+      </header>
+      {asking && (
+        <Confirm
+          label={`Forget ${name}?`}
+          action={folder ? "Forget" : "Remove all"}
+          yes={() => void forget()}
+          no={() => setAsking(false)}
+        >
+          {whatGoes(count, folder)}
+        </Confirm>
+      )}
+      {error && (
+        <p className="state failed" role="alert">
+          {error.what}. {error.remedy}
+        </p>
+      )}
+      {open && children}
+    </section>
+  );
+}
+
+const whatGoes = (count: number, folder: boolean): string =>
+  folder
+    ? `${plural(count, "document")}: what Petra has made of them is removed, and the folder is not followed any more. The files themselves stay.`
+    : `${plural(count, "document")}, which were uploaded: they are removed for good, with all that Petra has made of them.`;
