@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from petra.errors import PetraError
-from petra.inference.worker.batcher import Batcher, Options, Reason, Work
+from petra.inference.worker.batcher import Batcher, Options
 from petra.inference.worker.decoder import Chosen
 from petra.inference.worker.engine import Sampling
 from petra.inference.worker.llamacpp.context import ContextOptions, LlamaContext
 from petra.inference.worker.llamacpp.model import LlamaModel
+from petra.inference.worker.work import Reason, Work
 from tests.inference import gguf_files
 
 BACK = 60

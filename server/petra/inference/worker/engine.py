@@ -58,6 +58,11 @@ class Generation:
     cache_prompt: bool = True
     adapter: str | None = None
 
+    @property
+    def texts(self) -> list[str]:
+        """All that has to be tokenised."""
+        return [self.prompt or "", self.suffix or "", *(one.content for one in self.messages)]
+
 
 @dataclass(frozen=True)
 class Waiting:

@@ -21,10 +21,9 @@ Work = TypeVar("Work")
 class Stepper(Generic[Work]):
     """Runs the steps of a Decoder with at most `threads` threads.
 
-    `rate` is the rate of reading that was measured on a quiet machine, tokens/s; `stepped` is told the
-    seconds of each step, `idle_cores` tells how many cores nobody used since it was asked last. While a
-    step is under way `computing` says whose, and `overdue_at` when it had better be interrupted; any
-    thread may look at both.
+    `rate` is the rate of reading that was measured on a quiet machine, tokens/s; `idle_cores` tells how
+    many cores nobody used since it was asked last. For the batcher's thread. While a step is under way
+    `computing` says whose, and `overdue_at` when it had better be interrupted; any thread may look at both.
     """
 
     def __init__(
@@ -34,12 +33,11 @@ class Stepper(Generic[Work]):
         threads: int,
         rate: float,
         clock: Callable[[], float] = time.monotonic,
-        stepped: Callable[[float], None] = lambda seconds: None,
         idle_cores: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._decoder = decoder
         self._clock = clock
-        self._stepped = stepped
+        self._seconds = 0.0
         self.cost = StepCost(rate)
         self.threads = Threads(threads, 1 / rate, idle_cores)
         self.computing: tuple[Work, ...] = ()
@@ -63,8 +61,13 @@ class Stepper(Generic[Work]):
         self.computing = ()
         if code == DONE:
             self.cost.learn(writing, reading, ended - begun)
-            self._stepped(ended - begun)
+            self._seconds = ended - begun
             self._decoder.set_threads(self.threads.observe(writing, reading, cells, ended - begun, ended))
         elif code == ABORTED and overdue:
             self._decoder.set_threads(self.threads.collapsed(ended))
         return code
+
+    def taken(self) -> float:
+        """Seconds of the last step that was computed, 0 where there was none since the last question."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from petra.errors import PetraError
-from petra.inference.worker.batcher import Reason
 from petra.inference.worker.decoder import Chosen
 from petra.inference.worker.engine import Ended, Event, Generation, Piece, Stopped, TokenLogprob
 from petra.inference.worker.metrics import WorkerMetrics
 from petra.inference.worker.text import Writer
+from petra.inference.worker.work import Reason
+
+Events = list[Event | PetraError]
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,15 @@ class Vocabulary:
 
 @dataclass(eq=False)
 class Ticket:
-    """A request. Its answers put events into `ready`; the engine's thread hands these over to `events`
-    after each step. `gone` is set when nobody reads any more."""
+    """A request. Its answers put events into `ready`, which is the generating thread's, and handed over to
+    `events`, the event loop's, after each step. `gone` is set, by either, when nobody reads any more."""
 
     request: Generation
     prompt_tokens: int
     metrics: WorkerMetrics
     arrived: float = field(default_factory=time.monotonic)
     events: asyncio.Queue[Event | PetraError] = field(default_factory=asyncio.Queue)
-    ready: list[Event | PetraError] = field(default_factory=list)
+    ready: Events = field(default_factory=list)
     gone: bool = False
     place: int | None = None
     admitted: float | None = None
