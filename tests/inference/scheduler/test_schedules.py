@@ -43,10 +43,11 @@ class Reader:
         self.error = error
 
 
-COURSE = list(range(1, 41))
+COURSES = (list(range(1, 41)), list(range(40, 0, -1)))
 
 prompts = st.builds(
-    lambda shared, own: COURSE[:shared] + own,
+    lambda course, shared, own: course[:shared] + own,
+    st.sampled_from(COURSES),
     st.sampled_from([0, 20, 33, 40]),
     st.lists(st.integers(1, 9), min_size=1, max_size=60),
 )

@@ -1,8 +1,9 @@
 """Who holds what in the cache of keys and values, and what is kept for later.
 
-When an answer ends, its sequence is parked: the follow-up question goes on from it. A parked sequence
-stays in the cache while there is room and nobody else is served, then moves to memory, least recently
-used first. The beginning that a caller marked public is pinned: everybody's next prompt may share it.
+When an answer ends, its sequence is parked: the follow-up question goes on from it. The beginning that a
+caller marked public is pinned: everybody's next prompt may share it. Both stay in the cache while there
+is room and nobody else is served, then move to memory, least recently used first. A pinned beginning
+comes back once, for all who share it.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from petra.inference.worker.decoder import Decoder
 from petra.inference.worker.scheduler.cells import Cells
 from petra.inference.worker.scheduler.prefixes import Holding, Kind, Source, best, common
 
-MOST_PINNED = 4
+MOST_PINNED = 4  # in the cache
 LEAST_PINNED = 32  # tokens; reading fewer anew is cheaper than keeping them
 LEAST_PARKED = 16
 PARKED_PER_PERSON, PARKED_OF_NOBODY = 4, 64
-# In a unified cache every step looks at every cell up to the last: parked ones cost the others time.
-PARKED_SHARE = 0.25
+# In a unified cache every step looks at every cell up to the last: what nobody uses costs the others time.
+RESTING_SHARE = 0.25
 MOST_LOST = 128  # tokens of another ending that are not worth a sequence of their own
 
 
 class Cache:
-    """The sequences of one Decoder. `park_bytes` is the budget in memory for what does not stay."""
+    """The sequences of one Decoder. `park_bytes` is the budget in memory for what does not stay;
+    `parked_bytes` is what of it is taken."""
 
     def __init__(
         self, decoder: Decoder, *, park_bytes: int, clock: Callable[[], float] = time.monotonic
@@ -76,11 +78,12 @@ class Cache:
         """Copy the beginning that a source has into a sequence that has nothing yet."""
         if holding.sequence is None:
             return
-        source.holding.used = self._clock()
-        if source.holding.sequence is None:
+        giver = source.holding
+        giver.used = self._clock()
+        if giver.kind is Kind.PARKED and giver.sequence is None:
             self._restore(holding, source)
-        elif source.ready:
-            holding.held = self._copy(source.holding.sequence, holding.sequence, source.length)
+        elif source.ready and self._present(giver):
+            holding.held = self._copy(giver, holding.sequence, source.length)
 
     def wrote(self, holding: Holding, tokens: int) -> None:
         """A step has put so many more tokens of a holding into the cache."""
@@ -98,19 +101,20 @@ class Cache:
     def pin(self, holding: Holding) -> None:
         """Keep the public beginning of a holding that has just been read, for everybody."""
         length = min(holding.public, len(holding.tokens) - 1)
-        if length < LEAST_PINNED or holding.held < length or holding.sequence is None:
+        if length < LEAST_PINNED or holding.held < length or not self._decoder.can_trim:
             return
         public = holding.tokens[:length]
         pinned = [kept for kept in self.kept if kept.kind is Kind.PINNED]
         for kept in pinned:
             if kept.adapter == holding.adapter and common(kept.tokens, public, length) == length:
                 return
-        if len(pinned) >= MOST_PINNED:
-            self._drop(min(pinned, key=lambda kept: kept.used))
-        if not self._decoder.can_trim or not self._free:
+        present = [kept for kept in pinned if kept.sequence is not None]
+        if len(present) >= MOST_PINNED:
+            self._unload(_oldest(present))
+        if not self._free:
             return
         sequence = self._free.pop()
-        self._copy(holding.sequence, sequence, length)
+        self._copy(holding, sequence, length)
         self.kept.append(
             Holding(public, None, length, holding.adapter, Kind.PINNED, length, sequence, used=self._clock())
         )
@@ -149,18 +153,18 @@ class Cache:
         holding.sequence, holding.held = None, 0
 
     def settle(self) -> None:
-        """While others are served, move one parked sequence to memory if they take too much room."""
-        if not self._decoder.unified:
-            return
-        resting = [kept for kept in self.kept if kept.kind is Kind.PARKED and kept.sequence is not None]
-        others = self._cells.used(without={kept.sequence for kept in resting if kept.sequence is not None})
-        alone = self.used - others
-        if resting and alone > PARKED_SHARE * others:
-            self._unload(min(resting, key=lambda kept: kept.used))
+        """While somebody is served, move one sequence that nobody uses to memory if those take too much
+        room. One that has no cells to itself stays: a pinned beginning of an answer under way, for one."""
+        resting = {kept.sequence: kept for kept in self.kept if kept.sequence is not None}
+        used, others = self.used, self._cells.used(without=resting)
+        if self._decoder.unified and used - others > RESTING_SHARE * others:
+            apart = [one for sequence, one in resting.items() if self._cells.used(without={sequence}) < used]
+            if apart:
+                self._unload(_oldest(apart))
 
     def make_room(self, cells: int, *, sequences: int = 0, spare: Holding | None = None) -> bool:
-        """Free what nobody uses until so many cells and sequences are free: parked ones move to memory,
-        then pinned ones go. `spare` stays. False when that is not enough."""
+        """Move to memory what nobody uses until so many cells and sequences are free: parked ones, then
+        pinned ones. `spare` stays. False when that is not enough."""
 
         def enough() -> bool:
             return len(self._free) >= sequences and self._decoder.cells - self.used >= cells
@@ -169,11 +173,7 @@ class Cache:
             idle = [kept for kept in self.kept if kept.sequence is not None and kept is not spare]
             if not idle:
                 return False
-            victim = min(idle, key=lambda kept: (kept.kind is Kind.PINNED, kept.used))
-            if victim.kind is Kind.PARKED:
-                self._unload(victim)
-            else:
-                self._drop(victim)
+            self._unload(min(idle, key=lambda kept: (kept.kind is Kind.PINNED, kept.used)))
         return True
 
     def room(self, spare: Holding | None = None) -> int:
@@ -212,11 +212,13 @@ class Cache:
         if state is None or sequence is None:
             return
         if saved.start:
-            base = next((kept for kept in self.kept if self._begins(kept, saved)), None)
-            if base is None or base.sequence is None:
+            base = next((kept for kept in self.kept if _begins(kept, saved)), None)
+            if base is None:
                 self._drop(saved)
                 return
-            holding.held = self._copy(base.sequence, sequence, saved.start)
+            if not self._present(base):
+                return
+            holding.held = self._copy(base, sequence, saved.start)
             if holding.held != saved.start:
                 return
         missing = saved.held - saved.start
@@ -228,32 +230,41 @@ class Cache:
             return
         self._cells.write(sequence, missing)
         holding.held = saved.held
-        if source.length == saved.held and saved.owner == holding.owner:
+        if source.length == saved.held and saved.owner == holding.owner and saved in self.kept:
             self._drop(saved)
         self.cut(holding, source.length)
 
-    def _begins(self, base: Holding, saved: Holding) -> bool:
-        """Whether a pinned beginning is the one that a saved sequence was cut off from."""
-        return (
-            base.kind is Kind.PINNED
-            and base.sequence is not None
-            and base.adapter == saved.adapter
-            and common(base.tokens, saved.tokens, min(base.held, saved.start)) == saved.start
-        )
+    def _present(self, pinned: Holding) -> bool:
+        """Bring a pinned beginning back into the cache, for all who share it, unless it is there. False
+        where there is no room."""
+        if pinned.sequence is not None:
+            return True
+        pinned.used = self._clock()
+        if not self.make_room(pinned.held, sequences=1) or pinned.state is None:
+            return False
+        sequence = self._free.pop()
+        if not self._decoder.restore(sequence, pinned.state, 0):
+            self._clear(sequence)
+            self._free.append(sequence)
+            return False
+        self._cells.write(sequence, pinned.held)
+        self.parked_bytes -= len(pinned.state)
+        pinned.sequence, pinned.state = sequence, None
+        return True
 
     def _unload(self, holding: Holding) -> None:
-        """Move a parked sequence to memory, without a beginning that is pinned anyway."""
+        """Move a sequence to memory; a parked one without a beginning that is pinned anyway."""
         if holding.sequence is None:
             return
         start = 0
-        if self._decoder.unified:
+        if self._decoder.unified and holding.kind is Kind.PARKED:
             limit = min(holding.public, holding.held - 1)
-            starts = [
-                common(kept.tokens, holding.tokens, min(limit, kept.held))
-                for kept in self.kept
-                if kept.kind is Kind.PINNED and kept.adapter == holding.adapter
-            ]
-            start = max(starts, default=0)
+            for kept in self.kept:
+                if kept.kind is Kind.PINNED and kept.adapter == holding.adapter:
+                    shared = common(kept.tokens, holding.tokens, min(limit, kept.held))
+                    if shared > start:
+                        start = shared
+                        kept.used = max(kept.used, holding.used)  # without it this one is of no use
         state = self._decoder.save(holding.sequence, start) if self._park_bytes else b""
         if not state or len(state) > self._park_bytes:
             self._drop(holding)
@@ -263,7 +274,7 @@ class Cache:
         holding.sequence, holding.state, holding.start = None, state, start
         self.parked_bytes += len(state)
         while self.parked_bytes > self._park_bytes:
-            self._drop(min((kept for kept in self.kept if kept.state), key=lambda kept: kept.used))
+            self._drop(_oldest(kept for kept in self.kept if kept.state))
 
     def _drop(self, holding: Holding) -> None:
         self.kept.remove(holding)
@@ -271,13 +282,29 @@ class Cache:
         holding.state = None
         self.close(holding)
 
-    def _copy(self, source: int, target: int, length: int) -> int:
+    def _copy(self, source: Holding, target: int, length: int) -> int:
         """Returns how many tokens `target` has now: `length`, or none."""
-        self._decoder.copy(source, target, length)
+        if source.sequence is None:
+            return 0
+        self._decoder.copy(source.sequence, target, length)
         copied = self._decoder.length(target)
-        self._cells.copy(source, target, copied)
+        self._cells.copy(source.sequence, target, copied)
         return copied
 
     def _clear(self, sequence: int) -> None:
         self._decoder.trim(sequence, 0)
         self._cells.trim(sequence, 0)
+
+
+def _oldest(holdings: Iterable[Holding]) -> Holding:
+    """The least recently used one; of equals not the pinned one, from which others may begin."""
+    return min(holdings, key=lambda holding: (holding.used, holding.kind is Kind.PINNED))
+
+
+def _begins(base: Holding, saved: Holding) -> bool:
+    """Whether a pinned beginning is one that a saved sequence can be put behind."""
+    return (
+        base.kind is Kind.PINNED
+        and base.adapter == saved.adapter
+        and common(base.tokens, saved.tokens, min(base.held, saved.start)) == saved.start
+    )
