@@ -179,3 +179,22 @@ async def test_health_is_that_of_all_together() -> None:
         assert (registry.health()["busy"], registry.health()["progress_age_s"]) == (True, 1.5)
         await events.aclose()
     assert registry.health()["served"] == 1
+
+
+async def test_a_model_that_cannot_be_closed_is_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("petra.inference.worker.registry.CLOSING_SECONDS", 0.01)
+    shelf = Shelf()
+    registry = Registry(small := Scripted(name="small"), {"large": shelf.load}, idle_unload_s=0.01)
+    for close in (_fails, asyncio.Event().wait):
+        engine = (await found(registry, "large")).engine
+        monkeypatch.setattr(engine, "close", close)
+        await until(False, registry)
+    assert (await found(registry, "large")).engine is shelf.engines[2]
+    monkeypatch.setattr(shelf.engines[2], "close", _fails)
+    monkeypatch.setattr(small, "close", _fails)
+    async with asyncio.timeout(5):
+        await registry.close()
+
+
+async def _fails() -> None:
+    raise RuntimeError("It cannot be freed")

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from petra.errors import NotFound
+from petra.inference.worker import problems
 from petra.inference.worker.engine import ChatEngine
+
+# A model that is not gone by then is loaded again beside what is left of it.
+CLOSING_SECONDS = 30.0
 
 Load = Callable[[], ChatEngine]
 """Blocks until the model is proven. Raises PetraError."""
@@ -116,8 +120,9 @@ class Registry:
                 with suppress(Exception):
                     await entry.loading
         for engine in [entry.engine for entry in entries if entry.engine]:
-            await engine.close()
-        await asyncio.gather(*(entry.closing for entry in entries if entry.closing), return_exceptions=True)
+            await _closed(engine)
+        if closing := [entry.closing for entry in entries if entry.closing]:
+            await asyncio.wait(closing, timeout=CLOSING_SECONDS)
 
     def _find(self, name: str | None) -> tuple[_Entry, str | None]:
         if name is None or (len(self._entries) == 1 and not self._parents):
@@ -144,7 +149,7 @@ class Registry:
     async def _load(self, entry: _Entry) -> None:
         try:
             if entry.closing:
-                await entry.closing
+                await asyncio.wait({entry.closing}, timeout=CLOSING_SECONDS)
             if entry.load:
                 entry.engine = await asyncio.to_thread(entry.load)
         finally:
@@ -162,4 +167,12 @@ class Registry:
     def _unload(self, entry: _Entry) -> None:
         engine, entry.engine = entry.engine, None
         if engine:
-            entry.closing = asyncio.create_task(engine.close())
+            entry.closing = asyncio.create_task(_closed(engine))
+
+
+async def _closed(engine: ChatEngine) -> None:
+    """Close a model; one that cannot be closed is in nobody's way."""
+    try:
+        await engine.close()
+    except Exception as error:  # whatever it is, the others are to be closed and loaded all the same
+        problems.unforeseen(error)
