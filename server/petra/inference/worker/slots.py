@@ -89,19 +89,8 @@ class Slots:
 
     def admit(self) -> None:
         """Start as many waiting answers as there is room for."""
-        while self.waiting and len(self._slots) < self._places:
-            sources: dict[int, Source | None] = {}
-            works = {work.number: work for work in self.waiting}
-            chosen = admission.choose(
-                self._candidates(),
-                self._owners(),
-                places=self._places,
-                per_person=self._per_person,
-                fits=lambda one, works=works, sources=sources: self._fits(works[one.number], sources),  # type: ignore[misc]
-                now=self._clock(),
-            )
-            if chosen is None or not self._start(works[chosen.number], sources[chosen.number]):
-                return
+        while (work := self._next()) and self._start(work):
+            pass
 
     def share(self) -> None:
         """Copy beginnings that others have finished reading; look again where they will not."""
@@ -124,27 +113,37 @@ class Slots:
     def _owners(self) -> list[str | None]:
         return [slot.work.owner for slot in self._slots]
 
-    def _fits(self, work: Work, sources: dict[int, Source | None]) -> bool:
+    def _next(self) -> Work | None:
+        """Who may start now."""
+        works = {work.number: work for work in self.waiting}
+        chosen = admission.choose(
+            self._candidates(),
+            self._owners(),
+            places=self._places,
+            per_person=self._per_person,
+            fits=lambda one: self._fits(works[one.number]),
+            now=self._clock(),
+        )
+        return works[chosen.number] if chosen else None
+
+    def _fits(self, work: Work) -> bool:
         """Whether the cells it will need are free, counting those that are promised to others."""
-        source = self._source(work)
-        sources[work.number] = source
-        if not self._decoder.unified:
+        if not self._decoder.unified or not self._slots:
             return True
+        source = self._source(work, _wanted(work))
         shared = source.length if source and source.holding.sequence is not None else 0
         need = len(work.tokens) + len(work.said) + max(work.reserve - len(work.said), 1) - shared
         promised = sum(slot.remaining for slot in self._slots)
-        return need + promised <= self._cache.room(source.holding if source else None) or not self._slots
+        return need + promised <= self._cache.room(source.holding if source else None)
 
-    def _source(self, work: Work) -> Source | None:
+    def _source(self, work: Work, wanted: Holding) -> Source | None:
         if not work.reuse:
             return None
-        return self._cache.find(self._wanted(work), [slot.holding for slot in self._slots])
+        return self._cache.find(wanted, [slot.holding for slot in self._slots])
 
-    def _wanted(self, work: Work) -> Holding:
-        return Holding([*work.tokens, *work.said], work.owner, work.public, work.adapter)
-
-    def _start(self, work: Work, source: Source | None) -> bool:
-        holding = self._wanted(work)
+    def _start(self, work: Work) -> bool:
+        holding = _wanted(work)
+        source = self._source(work, holding)
         waits_for = source if source and not source.ready else None
         if not self._cache.open(holding, source):
             return False
@@ -153,7 +152,7 @@ class Slots:
         self._slots.append(Slot(work, holding, waits_for))
         if work.started is None:
             work.started = self._clock()
-            work.listener.began(source.length if source and waits_for else holding.held)
+            work.listener.began(waits_for.length if waits_for else holding.held)
         return True
 
     def _count_from_now(self, owner: str | None) -> None:
@@ -226,3 +225,7 @@ class Slots:
         self._slots.remove(slot)
         slot.work.sampler.close()
         self._cache.park(slot.holding)
+
+
+def _wanted(work: Work) -> Holding:
+    return Holding([*work.tokens, *work.said], work.owner, work.public, work.adapter)
