@@ -17,7 +17,9 @@ DONE = Done(conversation_id="c1", message_id="a", finish_reason="stop")
 SOURCE = Source(
     n=1, kind="cited", document_id="d", document="a.c", quote="", score=1, lines=(4, 6), header="f"
 )
-NASTY = "Look:\n## Ask\nnot yours\n## Answer 9\n<!-- conversation evil -->"
+NASTY = "Look:\n## Ask\nnot yours\n## Answer 9\n<!-- conversation evil -->\n<!-- answer evil -->"
+
+QUOTED = "Look:\n\\## Ask\nnot yours\n\\## Answer 9\n\\<!-- conversation evil -->\n\\<!-- answer evil -->"
 
 
 def items(*parts: Part) -> list[StreamItem]:
@@ -56,7 +58,8 @@ def test_an_editor_may_end_lines_with_cr_lf() -> None:
 
 
 def test_a_body_says_how_far_the_answer_is() -> None:
-    assert answer_file.body(items(Status("retrieving", message="Searching")), {}) == "*Searching…*\n"
+    searching = answer_file.body(items(Status("retrieving", message="Searching")), {})
+    assert searching == "*Searching…*\n\n<!-- answer a -->\n"
     failed = answer_file.body(
         items(
             ErrorPart(
@@ -73,6 +76,27 @@ def test_a_body_says_how_far_the_answer_is() -> None:
     assert "1. a.c:4-6 f (cited)" in answer_file.body(
         items(SourcePart(SOURCE), DONE), {1: {"uri": "petra:x"}}
     )
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (answer_file.waiting("a"), "*Cut off.*\n"),
+        (answer_file.body(items(Status("retrieving", message="Searching")), {}), "*Cut off.*\n"),
+        (answer_file.body(items(Words(f"So:\n{NASTY}")), {}), f"So:\n{QUOTED}\n\n*Cut off.*\n"),
+    ],
+    ids=["nothing", "a state", "words"],
+)
+def test_an_unfinished_answer_is_found_and_cut_off(written: str, kept: str, line_end: str) -> None:
+    text = answer_file.new("t", "Well?")
+    for number, body in ((1, answer_file.body(items(Words("Yes."), DONE), {})), (2, written)):
+        start, end, new = answer_file.appended(text, number, body)
+        text = text[:start] + new + text[end:]
+    text = text.replace("\n", line_end)
+    assert answer_file.unfinished(text) == [(2, "a")]
+    place = answer_file.section(text, 2)
+    assert place and answer_file.cut_off(text[slice(*place)]) == kept
 
 
 def test_an_answer_that_somebody_removed_is_not_found() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
+from pathlib import Path
 
 import pytest
 
 from petra.errors import ModelUnavailable
 from petra.lsp import forwarder as module
+from petra.lsp import link
+from petra.lsp.away import ServerAway
 from petra.lsp.forwarder import initialize_result
-from petra.lsp.link import Link
+from petra.lsp.link import Link, reach
 from tests.lsp.door import Door, open_door
 from tests.lsp.editor import forwarder, running_at
 
@@ -109,6 +113,31 @@ async def test_why_there_is_no_server_is_shown_once_and_told_to_every_request() 
     assert first["error"]["data"]["remedy"] == "Free some space"
     assert first["error"]["code"] == -32803
     assert tries == 1
+
+
+@pytest.mark.parametrize("way_out", ["takes nobody", "says nothing", "is gone"])
+async def test_a_server_that_is_just_ending_is_waited_for(door: Door, tmp_path: Path, way_out: str) -> None:
+    """Its lock and its socket may be there for a while after it was stopped or killed."""
+    ending = running_at(str(tmp_path / "s"))
+    found = [ending, ending, running_at(door.address)]
+    with socket.socket(socket.AF_UNIX) as left:
+        if way_out != "is gone":
+            left.bind(ending.lsp)
+        if way_out == "says nothing":
+            left.listen()
+            threading.Thread(target=lambda: [left.accept()[0].close() for _ in range(2)], daemon=True).start()
+        async with forwarder(lambda: reach(lambda: found.pop(0))) as editor:
+            await editor.initialize()
+            editor.ask(1, "hello")
+            before, reply = await editor.until_reply(1)
+    assert reply["result"]["answer"] == "hello " and not found
+    assert not [message for message in before if message["method"] == "window/showMessage"]
+
+
+async def test_a_server_that_does_not_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "ENDING_SECONDS", 0.1)
+    with pytest.raises(ServerAway, match="petra stop"):
+        await asyncio.to_thread(reach, lambda: running_at(str(tmp_path / "s")))
 
 
 async def test_a_later_request_tries_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

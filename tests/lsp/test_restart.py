@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -84,3 +85,34 @@ async def _words(editor: Client) -> list[dict[str, Any]]:
 
 def _parts(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [message["params"] for message in messages if message.get("method") == "petra/stream"]
+
+
+async def test_the_answer_file_of_a_killed_server_says_so_after_the_next_start(
+    slow: tuple[Path, dict[str, str]],
+) -> None:
+    data_dir, settings = slow
+    serving = served(data_dir, **settings)
+    server = await asyncio.to_thread(serving.__enter__)
+    try:
+        async with petra_lsp(data_dir) as (editor, _):
+            await editor.initialize()
+            asked = {"command": "petra.explain", "arguments": [{"uri": "untitled:1"}]}
+            item = {"uri": "untitled:1", "languageId": "markdown", "version": 1, "text": NOTES["locks.md"]}
+            editor.notify("textDocument/didOpen", {"textDocument": item})
+            editor.request("asked", "workspace/executeCommand", asked)
+            file = Path(unquote(urlsplit((await editor.reply("asked"))["result"]["uri"]).path))
+            before = ""
+            while "…*" in before or "## Answer 1" not in before:
+                before = await asyncio.to_thread(file.read_text)
+                await asyncio.sleep(0.02)
+            os.kill(server.process.pid, signal.SIGKILL)
+            editor.request("status", "petra/status")
+            await editor.until_reply("status")
+            editor.request("again", "petra/status")
+            assert "result" in await editor.reply("again")
+        said = before.partition("## Answer 1\n\n")[2].partition("\n\n<!-- answer")[0]
+        answer = (await asyncio.to_thread(file.read_text)).partition("## Answer 1\n\n")[2]
+        assert answer.startswith(said) and "\n\n*Cut off: Petra was stopped.*\n" in answer
+        assert "<!-- answer" not in answer and answer.endswith("-->\n\n## Ask\n\n")
+    finally:
+        await asyncio.to_thread(serving.__exit__, None, None, None)

@@ -32,6 +32,7 @@ from petra.knowledge.watch import Watching
 from petra.lsp.explanations import Explanations
 from petra.lsp.features import Parts
 from petra.lsp.listener import Listener, serve, serve_tcp
+from petra.lsp.mending import mend
 from petra.lsp.open_files import OpenFiles
 from petra.lsp.protocol import warm
 from petra.lsp.session import Session
@@ -142,6 +143,7 @@ class Petra:
         """Accept language clients on the unix socket (or `host:port`) `address`."""
         owner = Identity(self.owner_id, "owner", local=True)
         await asyncio.to_thread(warm)
+        await mend(Session(self.language_parts, owner, __version__), self.language_parts)
         return await serve(
             address,
             token=self.token,
@@ -172,11 +174,15 @@ class Petra:
 
     def language_session(self, identity: Identity) -> Session:
         """A session for one language client."""
-        answers = self.settings.data_dir.absolute() / "answers"
-        parts = Parts(self.assistant, self.services, answers, self.open_files.sessions, self.explanations)
-        session = Session(parts, identity, __version__)
+        session = Session(self.language_parts, identity, __version__)
         self.open_files.add(session)
         return session
+
+    @property
+    def language_parts(self) -> Parts:
+        """What the sessions of language clients are made with."""
+        answers = self.settings.data_dir.absolute() / "answers"
+        return Parts(self.assistant, self.services, answers, self.open_files.sessions, self.explanations)
 
     async def _language_client(self, channel: Channel, identity: Identity) -> None:
         await Connection(channel, self.language_session(identity), ConnectionLimits()).run()

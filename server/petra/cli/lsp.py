@@ -48,9 +48,10 @@ def run(args: argparse.Namespace) -> int:
         # The editor has its first reply by now.
         from petra import rendezvous
         from petra.cli.options import data_dir, server_arguments
-        from petra.lsp.link import Link
+        from petra.lsp.link import reach
 
-        return Link(rendezvous.find_or_start(data_dir(args), argv=server_arguments(args)))
+        folder, arguments = data_dir(args), server_arguments(args)
+        return reach(lambda: rendezvous.find_or_start(folder, argv=arguments))
 
     return Forwarder(stdin, stdout, connect).run()
 

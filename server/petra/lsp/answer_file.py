@@ -8,7 +8,9 @@
     1. [locks.md:3](file:///notes/locks.md#L3) (cited)
     ## Ask
 
-All there is to know of a chat stands in its file, so that it goes on after a restart of editor or server.
+All there is to know of a chat stands in its file, so that it goes on after a restart of editor or server. An
+answer that is still written ends with `<!-- answer ID -->`: whoever finds that later asks the record what
+became of it.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ from petra.messages import ErrorPart, SourcePart, Status, StreamItem, Text
 ASK = "## Ask"
 _ASK = re.compile(r"^## Ask[ \t\r]*$", re.M)
 _ANSWER = re.compile(r"^## Answer (\d+)[ \t\r]*$", re.M)
-_OURS = re.compile(r"^(?=## (?:Ask|Answer)\b|<!-- conversation )", re.M)
+_OURS = re.compile(r"^(?=## (?:Ask|Answer)\b|<!-- (?:conversation|answer) )", re.M)
 _CONVERSATION = re.compile(r"^<!-- conversation (\S{1,64}) -->[ \t]*$", re.M)
+MARK = "<!-- answer "
+_UNFINISHED = re.compile(r"(?:^\*[^\n]*…\*[ \t\r]*\n\s*)?^<!-- answer (\S{1,64}) -->[ \t\r]*$", re.M)
 TITLE_LENGTH = 70
 
 
@@ -86,6 +90,23 @@ def section(text: str, number: int) -> tuple[int, int] | None:
     return min(start, after.start()), after.start()
 
 
+def unfinished(text: str) -> list[tuple[int, str]]:
+    """The answers that nobody has finished: number and id."""
+    places = ((int(found[1]), section(text, int(found[1]))) for found in _ANSWER.finditer(text))
+    marks = ((number, _UNFINISHED.search(text[slice(*place)])) for number, place in places if place)
+    return [(number, mark[1]) for number, mark in marks if mark]
+
+
+def cut_off(body: str) -> str:
+    """An unfinished answer of which there is no record: as far as it came."""
+    return _UNFINISHED.sub("*Cut off.*", _plain(body)).rstrip("\n") + "\n"
+
+
+def waiting(answer_id: str) -> str:
+    """An answer of which nothing is there."""
+    return f"*Waiting…*\n\n{MARK}{answer_id} -->\n"
+
+
 def body(items: Sequence[StreamItem], locations: Mapping[int, Mapping[str, Any]]) -> str:
     """An answer as far as it is there; `locations` are those of its sources, by number."""
     text, state, problem, over = "", "", "", None
@@ -110,12 +131,16 @@ def body(items: Sequence[StreamItem], locations: Mapping[int, Mapping[str, Any]]
         blocks.append(f"*{state or 'Waiting'}…*")
     if problem:
         blocks.append(f"*{problem}*")
-    elif over and over.finish_reason in ("cancelled", "interrupted"):
+    elif over and over.finish_reason == "cancelled":
         blocks.append("*Stopped.*")
+    elif over and over.finish_reason == "interrupted":
+        blocks.append("*Cut off: Petra was stopped.*")
     if over:
         lines = [link(sources[n], locations.get(n)) for n in sorted(sources)]
         blocks += ["\n".join(lines)] if lines else []
         blocks.append(f"<!-- conversation {over.conversation_id} -->")
+    elif items:
+        blocks.append(f"{MARK}{items[0].id} -->")
     return "\n\n".join(blocks) + "\n"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,35 +17,53 @@ from petra.errors import BadRequest, PetraError
 from petra.lsp import answer_file, citations
 from petra.lsp.ask import Asking, AskParams
 from petra.lsp.explanations import Explanations
+from petra.lsp.mending import Mending
 from petra.lsp.params import Document, Position, Range
 from petra.lsp.places import Places
 from petra.lsp.progress import Running
 from petra.lsp.scope import shown_path
-from petra.lsp.sheet import Sheet, create
-from petra.messages import SourcePart, Status, StreamItem
+from petra.lsp.sheet import KEPT, Sheet, create
+from petra.lsp.writing import Writing
 
 if TYPE_CHECKING:
     from petra.lsp.session import Session
 
 log = telemetry.logger(__name__)
 
-PAUSE = 0.15
-"""Seconds between two edits of a file into which an answer is written."""
+
+@dataclass
+class _Begun:
+    """An answer that is written into a file."""
+
+    sheet: Sheet
+    number: int
+    answer_id: str
+    explained: tuple[str, str] | None
+    over: bool = False
 
 
 class Chats:
     """The answers that are being written into files of one session."""
 
     def __init__(
-        self, session: Session, asking: Asking, places: Places, running: Running, explanations: Explanations
+        self,
+        session: Session,
+        asking: Asking,
+        mending: Mending,
+        places: Places,
+        running: Running,
+        explanations: Explanations,
     ) -> None:
         self._session = session
         self._asking = asking
+        self._mending = mending
         self._places = places
         self._progress = running
         self._explanations = explanations
         self._answers: dict[str, str] = {}
         """The answers that are being written, by the file."""
+        self._begun: dict[tuple[str, int], _Begun] = {}
+        session.documents.watch(self._touched)
 
     async def start(self, params: AskParams) -> dict[str, Any]:
         """Answer a question in a new file; the reply comes when the answer has begun."""
@@ -108,8 +126,7 @@ class Chats:
 
         Raises BadRequest where somebody does, in whichever editor of this person.
         """
-        sessions = (self._session, *self._session.peers())
-        if any(sheet.uri in session.answering for session in sessions):
+        if self._busy(sheet.uri):
             raise BadRequest("This file is still being answered", remedy="Wait, or cancel that")
         self._session.answering.add(sheet.uri)
         try:
@@ -136,44 +153,86 @@ class Chats:
         show: bool = False,
     ) -> dict[str, Any]:
         """Make a place for an answer, which goes on being written after the reply."""
+        begun = _Begun(sheet, number, answer_id, explained)
+        self._note(begun)
         try:
-            await sheet.begin(number, WAITING)
+            await sheet.begin(number, answer_file.waiting(answer_id))
             if show:
                 await sheet.show(focus=False)
         except asyncio.CancelledError:
             # The command was cancelled, and with it the answer; the file says so.
+            begun.explained = None
             if self._session.ready:
-                self._write(sheet, number, answer_id, None)
+                self._write(begun)
             await self._asking.stop(answer_id)
             raise
-        self._write(sheet, number, answer_id, explained)
+        self._write(begun)
         return {"uri": sheet.uri, "answer": answer_id}
 
-    def _write(self, sheet: Sheet, number: int, answer_id: str, explained: tuple[str, str] | None) -> None:
+    def _write(self, begun: _Begun) -> None:
+        uri = begun.sheet.uri
+
         def ended(_: object) -> None:
-            self._answers.pop(sheet.uri, None)
-            self._session.answering.discard(sheet.uri)
+            self._answers.pop(uri, None)
+            self._session.answering.discard(uri)
 
-        self._answers[sheet.uri] = answer_id
-        task = self._session.background(self._written(sheet, number, answer_id, explained))
-        task.add_done_callback(ended)
+        self._answers[uri] = begun.answer_id
+        self._session.background(self._written(begun)).add_done_callback(ended)
 
-    async def _written(
-        self, sheet: Sheet, number: int, answer_id: str, explained: tuple[str, str] | None
-    ) -> None:
+    async def _written(self, begun: _Begun) -> None:
         """Write an answer into its file as it comes, until it ends by itself or is stopped."""
+        sheet, number, answer_id = begun.sheet, begun.number, begun.answer_id
         progress = self._progress.unasked("Petra answers", lambda: self._stop(answer_id))
         try:
             async with progress as report:
-                writing = _Writing(sheet, number, self._places, report)
+                writing = Writing(sheet, number, self._places, report)
                 answer = await self._asking.follow(answer_id, writing.take)
         except PetraError as error:
             await sheet.put(number, f"*{error}*\n", last=True)
         except ConnectionError:
             log.info("lsp_client_gone_while_answering")
+            return
         else:
-            if explained and answer.finish_reason == "stop":
-                self._explanations.add(self._session.identity.user_id, *explained, answer.answer)
+            if begun.explained and answer.finish_reason == "stop":
+                self._explanations.add(self._session.identity.user_id, *begun.explained, answer.answer)
+        begun.over = True
+
+    def _note(self, begun: _Begun) -> None:
+        """Remember an answer until the editor leaves."""
+        if not self._begun:
+            self._session.background(self._until_the_end())
+        self._begun[begun.sheet.uri, begun.number] = begun
+        if len(self._begun) > KEPT:
+            del self._begun[next(iter(self._begun))]
+
+    async def _until_the_end(self) -> None:
+        """When the editor leaves, whether it has saved or not, let no file say that it waits."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            work = asyncio.create_task(self._leave())
+            while not work.done():
+                # `shutdown` cancels, and so does the end of the connection after it.
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([work])
+
+    async def _leave(self) -> None:
+        for begun in list(self._begun.values()):
+            await self._mending.leave(begun.sheet, begun.number, begun.answer_id, over=begun.over)
+
+    def _touched(self, uri: str, text: str) -> None:
+        """An unfinished answer has come into an open file. It is nobody's where the server was killed."""
+        if answer_file.MARK in text and not self._busy(_as_we_write_it(uri)):
+            self._session.background(self._mend(uri))
+
+    async def _mend(self, uri: str) -> None:
+        sheet = Sheet(self._session, self._session.path(uri))
+        if not self._busy(sheet.uri):
+            with self._held(sheet):
+                await self._mending.mend(sheet)
+
+    def _busy(self, uri: str) -> bool:
+        return any(uri in session.answering for session in (self._session, *self._session.peers()))
 
     def _about(self, params: AskParams) -> tuple[str, str | None]:
         """What a question is about: how a person calls it, and a link to it."""
@@ -221,31 +280,3 @@ def _as_we_write_it(uri: str) -> str:
     """Editors do not all write a URI as we do."""
     path = to_fs_path(uri) if uri.startswith("file:") else None
     return (from_fs_path(path) if path else None) or uri
-
-
-WAITING = "*Waiting…*\n"
-
-
-class _Writing:
-    """The parts of one answer, on their way into its file."""
-
-    def __init__(self, sheet: Sheet, number: int, places: Places, report: Any) -> None:
-        self._sheet = sheet
-        self._number = number
-        self._places = places
-        self._report = report
-        self._items: dict[int, StreamItem] = {}
-        self._locations: dict[int, dict[str, Any]] = {}
-        self._written = time.monotonic()
-
-    async def take(self, item: StreamItem) -> None:
-        """Add a part; the file is brought up to date a few times a second."""
-        self._items[item.seq] = item
-        if isinstance(item.part, SourcePart):
-            self._locations[item.part.source.n] = await self._places.location(item.part.source)
-        self._report(item.part.message if isinstance(item.part, Status) else "Writing", None)
-        last = item.part.kind == "done"
-        if last or time.monotonic() - self._written >= PAUSE:
-            body = answer_file.body(list(self._items.values()), self._locations)
-            await self._sheet.put(self._number, body, last=last)
-            self._written = time.monotonic()

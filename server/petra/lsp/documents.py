@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,8 @@ class Open:
     text: Text | None
     opened: int
     """Counts up with every document that is opened: the larger, the later."""
+    ours: bool = False
+    """Whether it is one of Petra's own answer files."""
 
     @property
     def path(self) -> str | None:
@@ -56,6 +58,10 @@ class Overlay:
     text: str
 
 
+Watcher = Callable[[str, str], None]
+"""Gets the URI of a file, and the text that it was opened with or that was put into it."""
+
+
 class Documents:
     """All open documents of a session, by URI. `overlay` is what search and prompts see."""
 
@@ -64,6 +70,11 @@ class Documents:
         self._open: dict[str, Open] = {}
         self._count = 0
         self._told = False
+        self._watchers: list[Watcher] = []
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have `watcher` called with everything that comes into one of Petra's own answer files."""
+        self._watchers.append(watcher)
 
     def methods(self) -> Sequence[Method]:
         """Text documents; `notebooks` handles cells through `add`, `change` and `remove`."""
@@ -100,8 +111,11 @@ class Documents:
             return
         self._count += 1
         text = Text(item.text, self._encoding) if len(item.text) <= DOCUMENT_LIMIT else None
-        self._open[item.uri] = Open(item.uri, item.language_id, item.version, text, self._count)
+        ours = self._session.owns(item.uri)
+        self._open[item.uri] = Open(item.uri, item.language_id, item.version, text, self._count, ours)
         self._fit(self._open[item.uri])
+        if ours:
+            self._tell_watchers(item.uri, item.text)
 
     def remove(self, uri: str) -> None:
         """Close a document; one that is not open stays so."""
@@ -121,6 +135,8 @@ class Documents:
             elif document.text is not None:
                 start, end = change.range.start, change.range.end
                 document.text.replace((start.line, start.character), (end.line, end.character), change.text)
+            if document.ours:
+                self._tell_watchers(uri, change.text)
         self._fit(document)
 
     @property
@@ -135,6 +151,10 @@ class Documents:
             self._tell(
                 "A document is too large to be kept while it is open; Petra reads what is on the disk instead"
             )
+
+    def _tell_watchers(self, uri: str, text: str) -> None:
+        for watcher in self._watchers:
+            watcher(uri, text)
 
     def _tell(self, problem: str) -> None:
         if not self._told:

@@ -20,6 +20,7 @@ from petra.lsp.files import Files
 from petra.lsp.hover import Hovering
 from petra.lsp.index import Indexing
 from petra.lsp.links import Links
+from petra.lsp.mending import Mending
 from petra.lsp.models import ModelList
 from petra.lsp.places import Places
 from petra.lsp.progress import Running
@@ -53,7 +54,8 @@ def features(session: Session, parts: Parts) -> list[Feature]:
     places = Places(session, services.library)
     asking = Asking(session, parts.asks, services.library, places, running)
     rewriting = Rewriting(session, asking, running)
-    chats = Chats(session, asking, places, running, parts.explanations)
+    mending = Mending(session, parts.asks, places)
+    chats = Chats(session, asking, mending, places, running, parts.explanations)
     return [
         running,
         asking,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from petra.rendezvous import Running, other_version
 
 PREAMBLE_SECONDS = 10.0
 SEND_SECONDS = 30
+ENDING_SECONDS = 15.0
+"""How long a server may take to end: as long as it is there, but takes nobody any more."""
 
 
 class ToServer(Protocol):
@@ -43,22 +46,13 @@ class Link:
         self._decoder = FrameDecoder()
         try:
             self._socket = _connect(running.lsp)
-            self._socket.sendall(f"PETRA/1 {__version__} {running.token}\n".encode())
-            reply = self._first_line()
         except OSError as error:
-            raise ServerAway(
-                "The Petra server does not answer",
-                cause=f"Process {running.pid} should listen there, but: {error}",
-                remedy="Run `petra stop`, then try again",
-            ) from error
-        if reply.startswith("NO version_mismatch"):
-            raise other_version(running)
-        if not reply.startswith("OK"):
-            raise NotAuthenticated(
-                "The Petra server refused this editor",
-                cause=reply or "It does not know the token of this data directory",
-                remedy="Run `petra stop`, then try again",
-            )
+            raise _silent(running, error) from error
+        try:
+            self._enter(running)
+        except BaseException:
+            self._socket.close()
+            raise
         self._socket.settimeout(None)
         if not platform.WINDOWS:
             # A server that hangs must not hang the editor's pipe as well.
@@ -86,6 +80,21 @@ class Link:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
+    def _enter(self, running: Running) -> None:
+        try:
+            self._socket.sendall(f"PETRA/1 {__version__} {running.token}\n".encode())
+            reply = self._first_line()
+        except OSError as error:
+            raise _silent(running, error) from error
+        if reply.startswith("NO version_mismatch"):
+            raise other_version(running)
+        if not reply.startswith("OK"):
+            raise NotAuthenticated(
+                "The Petra server refused this editor",
+                cause=reply or "It does not know the token of this data directory",
+                remedy="Run `petra stop`, then try again",
+            )
+
     def _first_line(self) -> str:
         received = b""
         while b"\n" not in received and len(received) < 1024:
@@ -96,6 +105,29 @@ class Link:
         line, _, rest = received.partition(b"\n")
         self._decoder.feed(rest)
         return line.decode("utf-8", "replace")
+
+
+def reach(find: Callable[[], Running]) -> Link:
+    """A connection to the server that `find` finds or starts. One that is just ending is waited for, and
+    looked for again. Raises what `Link` raises."""
+    deadline = time.monotonic() + ENDING_SECONDS
+    while True:
+        running = find()
+        try:
+            return Link(running)
+        except (ServerAway, NotAuthenticated) as error:
+            hangs = isinstance(error.__cause__, TimeoutError)
+            if hangs or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+def _silent(running: Running, error: OSError) -> ServerAway:
+    return ServerAway(
+        "The Petra server does not answer",
+        cause=f"Process {running.pid} should listen there, but: {error}",
+        remedy="Run `petra stop`, then try again",
+    )
 
 
 def _connect(address: str) -> socket.socket:

@@ -47,6 +47,8 @@ class Sheet:
         self.path = path
         self.uri = from_fs_path(str(path)) or ""
         self._edits = True
+        self._before: str | None = None
+        """What it said before the last answer that was begun."""
 
     async def text(self) -> str:
         """What it says: as it is open, else as it is on the disk."""
@@ -57,8 +59,10 @@ class Sheet:
         """Put an answer `number` after what it says, and a place for the next question."""
 
         def change(now: str) -> tuple[int, int, str] | None:
-            there = answer_file.section(now, number)
-            return None if there else answer_file.appended(now, number, body)
+            if answer_file.section(now, number):
+                return None
+            self._before = now.rstrip()
+            return answer_file.appended(now, number, body)
 
         session, document = self._holder()
         if document is not None and not self._editable(session):
@@ -70,17 +74,22 @@ class Sheet:
         """Make `body` its answer `number`. One that is not the last may be passed over when the person
         types at the same moment: the next brings all of it."""
 
-        def change(now: str) -> tuple[int, int, str] | None:
-            place = answer_file.section(now, number)
-            if place is None:
-                return None
-            wanted, there = f"{body}\n", now[place[0] : place[1]]
-            same = _common(there, wanted)
-            return (
-                None if there.replace("\r\n", "\n") == wanted else (place[0] + same, place[1], wanted[same:])
-            )
+        await self._change(lambda now: _filling(now, number, body), TRIES if last else 1)
 
-        await self._change(change, TRIES if last else 1)
+    def saved(self) -> str:
+        """What it says on the disk. Blocks."""
+        return _read(self.path)
+
+    async def leave(self, number: int, body: str, *, add: bool) -> None:
+        """Make `body` its answer `number` on the disk, as nobody shows it any more; `add` it where it stands
+        as it was when the answer was begun."""
+
+        def change(now: str) -> tuple[int, int, str] | None:
+            if add and self._before is not None and now.rstrip() == self._before:
+                return answer_file.appended(now, number, body)
+            return _filling(now, number, body)
+
+        await asyncio.to_thread(_rewrite, self.path, change)
 
     async def show(self, *, focus: bool) -> None:
         """Open it in the editor, with `focus` where a question is typed, or say where it is."""
@@ -146,7 +155,8 @@ class Sheet:
 
     def _holder(self) -> tuple[Session, Open | None]:
         """Who has it open. An editor may start another client for a file outside its workspace."""
-        for session in (self._session, *self._session.peers()):
+        here = (self._session,) if self._session.ready else ()
+        for session in (*here, *self._session.peers()):
             document = session.documents.get(self.uri)
             if document is None:
                 # Editors do not all write a URI as we do.
@@ -211,6 +221,20 @@ def _rewrite(path: Path, change: Change) -> None:
 def _changed(text: str, change: Change) -> str:
     made = change(text)
     return text if made is None else text[: made[0]] + made[2] + text[made[1] :]
+
+
+def _filling(now: str, number: int, body: str) -> tuple[int, int, str] | None:
+    """The change that makes `body` the answer `number`: only what is new, so that the mark at its end and the
+    person's cursor behind it stay where they are."""
+    place = answer_file.section(now, number)
+    if place is None:
+        return None
+    wanted, there = f"{body}\n", now[place[0] : place[1]]
+    if there.replace("\r\n", "\n") == wanted:
+        return None
+    head = _common(there, wanted)
+    tail = 0 if "\r" in there else _common(there[head:][::-1], wanted[head:][::-1])
+    return place[0] + head, place[1] - tail, wanted[head : len(wanted) - tail]
 
 
 def _end(text: str) -> types.Position:
