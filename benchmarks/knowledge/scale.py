@@ -100,7 +100,7 @@ async def _fill(settings: Settings, count: int) -> None:
                     revision=revision,
                     state="ready",
                 )
-                await chunks.replace(conn, document.id, collection.id, new, revision)
+                await chunks.add(conn, collection.id, [(document.id, chunk) for chunk in new], revision)
                 known = {item.text_hash: to_stored(row) for item, row in zip(new, points, strict=True)}
                 await vectors.put_many(conn, petra.owner_id, settings.embedding_model, known)
         await petra.indexes.refresh(collection.id, settle=True)

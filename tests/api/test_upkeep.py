@@ -51,3 +51,11 @@ async def test_going_back_and_building_are_two_things() -> None:
     async with rig() as petra:
         said = await petra.post("/api/v1/reindex", {"rollback": True, "model": "x"}, status=400)
         assert said["error"]["remedy"]
+
+
+async def test_a_start_removes_the_folders_of_versions_that_no_row_speaks_of(tmp_path: Path) -> None:
+    left, mine = (tmp_path / "data" / "indexes" / name for name in ("v99", "notes"))
+    for folder in (left, mine):
+        folder.mkdir(parents=True)
+    async with rig(data_dir=tmp_path / "data"):
+        assert (left.exists(), mine.exists()) == (False, True)

@@ -17,6 +17,7 @@ from petra.knowledge.index.entry import Entry
 from petra.storage import chunks, collections, documents, users, vectors
 from petra.storage.chunks import NewChunk
 from petra.storage.database import Database
+from tests.storage.rows import put_chunks
 
 MODEL = "model"
 WORDS = ["lock", "thread", "page", "fault", "disk", "inode", "semaphore", "kernel"]
@@ -53,7 +54,7 @@ async def add_document(db: Database, collection_id: str, first: int, count: int)
             revision=revision,
             state="ready",
         )
-        await chunks.replace(conn, document.id, collection_id, new, revision)
+        await put_chunks(conn, document.id, collection_id, new, revision)
         rows = {c.text_hash: vector(first + n).astype("<f2").tobytes() for n, c in enumerate(new)}
         await vectors.put_many(conn, collection.owner_id, MODEL, rows)
     return document.id

@@ -12,9 +12,10 @@ import pytest
 from petra.knowledge.extract.extractor import text_hash
 from petra.knowledge.index import Indexes, follow
 from petra.knowledge.index.entry import Vector
-from petra.storage import chunks, collections, documents, users, vectors
+from petra.storage import collections, documents, users, vectors
 from petra.storage.chunks import NewChunk
 from petra.storage.database import Database
+from tests.storage.rows import put_chunks
 
 MODEL = "model"
 TEXTS = ["locks and threads", "pages and faults", "disks and inodes", "semaphores wait"]
@@ -56,7 +57,7 @@ async def add(db: Database, texts: Sequence[str]) -> tuple[str, list[int]]:
             revision=revision,
             state="ready",
         )
-        return collection.id, await chunks.replace(conn, document.id, collection.id, new, revision)
+        return collection.id, await put_chunks(conn, document.id, collection.id, new, revision)
 
 
 async def embed(db: Database, text: str, row: Vector) -> str:

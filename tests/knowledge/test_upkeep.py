@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from petra.errors import ModelUnavailable
+from petra.knowledge import filler, gc
 from petra.storage import chunks, index_versions, jobs, vectors
 from tests.durability.agreement import EVERYWHERE, differences
 from tests.durability.house import House
@@ -147,6 +148,7 @@ async def test_a_model_that_is_away_leaves_the_old_version(house: House) -> None
     house.endpoints["model-b"].embed = away  # type: ignore[method-assign,assignment]
     job = await house.upkept("reindex", model="model-b")
     assert job.state == "failed" and "petra models pull" in str(job.reason)
+    assert [version.state for version in await house.upkeep.versions()] == ["active"]
     assert await differences(house, FILES, {}) == []
 
 
@@ -155,11 +157,15 @@ async def test_a_model_that_is_not_there_is_not_taken_when_nothing_is_to_be_embe
         house = await House.open(place)
         job = await house.upkept("reindex", model="no-such-embedder")
         assert job.state == "failed" and "no model named no-such-embedder" in str(job.reason)
-        assert house.model == "model-a"
+        assert [(one.model_id, one.state) for one in await house.upkeep.versions()] == [("model-a", "active")]
         await house.close()
 
 
-async def test_another_model_replaces_one_that_is_away_and_that_jobs_wait_for(house: House) -> None:
+async def test_another_model_replaces_one_that_is_away_and_that_jobs_wait_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filler, "PAUSES", (600.0,))
+
     async def away(_: object) -> np.ndarray:
         raise ModelUnavailable("The model model-a cannot be used", remedy="petra models pull model-a")
 
@@ -172,6 +178,8 @@ async def test_another_model_replaces_one_that_is_away_and_that_jobs_wait_for(ho
         await asyncio.sleep(0.005)
     job = await house.upkept("reindex", model="model-b")
     assert (job.state, house.model) == ("ready", "model-b")
+    async with asyncio.timeout(60):
+        await house.idle()  # they have noticed
 
 
 async def waiting(house: House) -> list[jobs.Job]:
@@ -211,6 +219,18 @@ async def test_gc_frees_what_nobody_needs_and_nothing_else(house: House) -> None
         assert await vectors.models(conn) == ["model-b"]
     assert await differences(house, left, {id: f"{EVERYWHERE} mark900x upload"}) == []
     assert not any((await house.upkept("gc")).payload["freed"].values())
+
+
+async def test_folders_of_no_version_or_collection_are_swept(house: House) -> None:
+    root = house.folder / "indexes"
+    unwanted = [root / "v99", root / "v1" / ("0" * 32)]
+    for path in [*unwanted, root / "mine"]:
+        path.mkdir(parents=True)
+        (path / "some").write_bytes(b"12345")
+    assert await gc.sweep_indexes(house.db, root) == (2, 10)
+    assert not any(path.exists() for path in unwanted)
+    assert (root / "mine").is_dir()
+    assert await differences(house, FILES, {}) == []
 
 
 async def test_gc_leaves_an_upload_that_is_arriving(house: House) -> None:

@@ -11,6 +11,7 @@ from petra.storage import chunks, collections, documents, users
 from petra.storage.collections import Collection
 from petra.storage.database import Database
 from petra.storage.documents import Document
+from tests.storage.rows import put_chunks
 
 from .conftest import add_document, chunk, sqlite
 
@@ -24,7 +25,7 @@ async def replace(db: Database, document: Document, *texts: str) -> list[int]:
     async with db.write() as conn:
         revision = await collections.bump(conn, document.collection_id)
         new = [chunk(text, ordinal) for ordinal, text in enumerate(texts)]
-        return await chunks.replace(conn, document.id, document.collection_id, new, revision)
+        return await put_chunks(conn, document.id, document.collection_id, new, revision)
 
 
 async def test_chunks_come_back_as_they_were(db: Database, document: Document) -> None:
@@ -35,7 +36,7 @@ async def test_chunks_come_back_as_they_were(db: Database, document: Document) -
         replaced(chunk("again and more", 3), overlap=6, gap=" \n\n"),
     ]
     async with db.write() as conn:
-        ids = await chunks.replace(conn, document.id, document.collection_id, new, 2)
+        ids = await put_chunks(conn, document.id, document.collection_id, new, 2)
         stored = await chunks.get_many(conn, ids)
     fields = ("ordinal", "header", "text", "pages", "lines", "text_hash", "overlap", "gap")
     assert [[getattr(c, f) for f in fields] for c in stored] == [[getattr(c, f) for f in fields] for c in new]
@@ -65,7 +66,7 @@ async def test_the_chunks_that_touch_a_place(
         chunk("10 to 12", 2, lines=(10, 12)),
     ]
     async with db.write() as conn:
-        await chunks.replace(conn, document.id, document.collection_id, new, 2)
+        await put_chunks(conn, document.id, document.collection_id, new, 2)
         found = await chunks.of_document(conn, document.id, **place)
     assert [part.text for part in found] == expected
 

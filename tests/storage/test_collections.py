@@ -8,6 +8,7 @@ from petra.errors import NotFound
 from petra.storage import chunks, collections, documents, jobs, uploads, vectors
 from petra.storage.database import Database
 from petra.storage.users import User
+from tests.storage.rows import put_chunks
 
 
 async def test_folders_are_followed_as_they_were_indexed(db: Database, owner: User) -> None:
@@ -74,7 +75,7 @@ async def test_a_collection_goes_with_what_is_its_own(db: Database, owner: User)
                 revision=await collections.bump(conn, collection.id),
             )
             new = [chunks.NewChunk(at, "", text, None, None, text.ljust(64)) for at, text in enumerate(texts)]
-            await chunks.replace(conn, document.id, collection.id, new, 1)
+            await put_chunks(conn, document.id, collection.id, new, 1)
         hashes = [text.ljust(64) for text in ("own", "shared", "other")]
         for model in ("a", "b"):
             await vectors.put_many(conn, owner.id, model, dict.fromkeys(hashes, b"1"))

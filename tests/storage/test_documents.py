@@ -9,6 +9,7 @@ from petra.storage.collections import Collection
 from petra.storage.database import Database
 from petra.storage.rows import new_id
 from petra.storage.users import User
+from tests.storage.rows import put_chunks
 
 from .conftest import add_document, chunk
 
@@ -50,7 +51,7 @@ async def test_a_name_is_used_once_by_an_owner(db: Database, owner: User, collec
 async def test_removing_a_collection_removes_what_is_in_it(db: Database, collection: Collection) -> None:
     document = await add_document(db, collection)
     async with db.write() as conn:
-        ids = await chunks.replace(conn, document.id, collection.id, [chunk("a")], 2)
+        ids = await put_chunks(conn, document.id, collection.id, [chunk("a")], 2)
         await collections.remove(conn, collection.id)
     async with db.read() as conn:
         assert await documents.get(conn, document.id) is None
@@ -120,7 +121,7 @@ async def test_a_deleted_document_is_gone_and_its_chunks_are_marked(
 ) -> None:
     document = await add_document(db, collection)
     async with db.write() as conn:
-        ids = await chunks.replace(conn, document.id, collection.id, [chunk("a")], 2)
+        ids = await put_chunks(conn, document.id, collection.id, [chunk("a")], 2)
     async with db.write() as conn:
         await documents.mark_deleted(conn, document.id, 3)
         await documents.mark_deleted(conn, document.id, 4)

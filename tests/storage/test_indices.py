@@ -8,6 +8,7 @@ from petra.storage import chunks, collections, conversations, documents, jobs, u
 from petra.storage.collections import Collection
 from petra.storage.database import Database
 from petra.storage.users import User
+from tests.storage.rows import put_chunks
 
 from .conftest import add_document, chunk
 
@@ -43,7 +44,7 @@ async def test_every_query_uses_an_index(db: Database, owner: User, collection: 
 async def everything(db: Database, owner: User, collection: Collection) -> None:
     document = await add_document(db, collection)
     async with db.write() as conn:
-        ids = await chunks.replace(conn, document.id, collection.id, [chunk("a"), chunk("b", 1)], 2)
+        ids = await put_chunks(conn, document.id, collection.id, [chunk("a"), chunk("b", 1)], 2)
         await vectors.put_many(conn, owner.id, "m", {"a" * 64: b"12"})
         job = await jobs.enqueue(conn, "work", owner.id, {}, collection.id, document.id)
         await jobs.claim(conn, {"work": "extracting"})

@@ -26,6 +26,7 @@ from petra.storage.database import Database
 from petra.storage.job_runner import JobContext, JobRunner
 from petra.storage.migrations import HEAD
 from petra.storage.tables import metadata
+from tests.storage.rows import put_chunks
 
 from . import postgresql
 from .conftest import add_document, chunk
@@ -78,12 +79,12 @@ async def test_documents_chunks_and_vectors(db: Database) -> None:
     async with db.write() as conn:
         revision = await collections.bump(conn, collection.id)
         new = [chunk(f"Grüße 🜁 {i}", i, pages=(i, i + 1)) for i in range(1203)]
-        old = await chunks.replace(conn, document.id, collection.id, new, revision)
+        old = await put_chunks(conn, document.id, collection.id, new, revision)
         await vectors.put_many(conn, owner.id, "minilm", {c.text_hash: b"\x00\xff" for c in new})
         await vectors.put_many(conn, owner.id, "minilm", {new[0].text_hash: b"other"})
     async with db.write() as conn:
         later = await collections.bump(conn, collection.id)
-        ids = await chunks.replace(conn, document.id, collection.id, new[:3], later)
+        ids = await put_chunks(conn, document.id, collection.id, new[:3], later)
     async with db.read() as conn:
         assert [c.text for c in await chunks.get_many(conn, ids[::-1])] == [c.text for c in new[2::-1]]
         assert [c.id for c in await chunks.added_since(conn, collection.id, 0)] == ids

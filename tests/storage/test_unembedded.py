@@ -1,8 +1,9 @@
 from dataclasses import replace
 
-from petra.storage import chunks, collections, documents, unembedded, vectors
+from petra.storage import collections, documents, unembedded, vectors
 from petra.storage.collections import Collection
 from petra.storage.database import Database
+from tests.storage.rows import put_chunks
 
 from .conftest import add_document, chunk
 
@@ -15,7 +16,7 @@ async def test_what_has_no_vector_comes_with_what_was_changed_last_first(
         document = await add_document(db, collection, path)
         async with db.write() as conn:
             await documents.put_many(conn, [replace(document, mtime_ns=changed)])
-            (added[path],) = await chunks.replace(conn, document.id, collection.id, [chunk(text)], 2)
+            (added[path],) = await put_chunks(conn, document.id, collection.id, [chunk(text)], 2)
         added[f"{path} document"] = document.id
 
     async def missing(limit: int = 9, first: str = "", model: str = "m") -> list[int]:
@@ -45,7 +46,7 @@ async def test_collections_whose_last_change_is_not_embedded(db: Database, colle
     assert await found() == []
     document = await add_document(db, collection)
     async with db.write() as conn:
-        await chunks.replace(conn, document.id, collection.id, [chunk("a"), chunk("b")], 2)
+        await put_chunks(conn, document.id, collection.id, [chunk("a"), chunk("b")], 2)
     assert await found() == [collection.id]
     async with db.write() as conn:
         hashes = [chunk("a").text_hash, chunk("b").text_hash]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petra import rendezvous, telemetry
+from petra.knowledge import gc
 from petra.settings import Settings
 from petra.storage import conversations, index_versions, uploads, users
 from petra.storage.blobs import FileBlobs
@@ -42,8 +43,11 @@ async def open_storage(settings: Settings, stack: AsyncExitStack) -> Storage:
 
 
 async def sweep(settings: Settings, storage: Storage) -> None:
-    """Remove uploads that were never acknowledged. A folder of one's own choosing may be shared: what has no
-    row here may have one there."""
+    """Remove indexes that nobody's rows speak of any more, and uploads that were never acknowledged. A folder
+    of one's own choosing may be shared: what has no row here may have one there."""
+    folders, _ = await gc.sweep_indexes(storage.db, settings.indexes)
+    if folders:
+        log.info("indexes_removed", count=folders)
     if settings.uploads_dir is None:
         async with storage.db.read() as conn:
             acknowledged = await uploads.all_ids(conn)

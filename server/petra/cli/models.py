@@ -51,7 +51,7 @@ def _list(args: argparse.Namespace, values: Settings) -> int:
     from petra.inference import catalogue, installed
 
     here = {model.name: model for model in installed.installed(values.models)}
-    in_use = {values.model_path: "answers", values.embedding_model: "search", values.rerank_model: "ranking"}
+    in_use = {values.model_path: "answers", _embedder(values): "search", values.rerank_model: "ranking"}
     width = max(len(name) for name in [*here, *(entry.name for entry in catalogue.entries())])
     for entry in catalogue.entries():
         model = here.pop(entry.name, None)
@@ -67,6 +67,39 @@ def _list(args: argparse.Namespace, values: Settings) -> int:
         state = f"{model.source}, used for {in_use[model.name]}" if model.name in in_use else model.source
         show.line(f"{model.name:<{width}}  {model.kind:<6}  {_size(model.size)}  {state}")
     return 0
+
+
+def _embedder(values: Settings) -> str:
+    """The model that search uses: since a `petra reindex --model` it is not the one of the settings. The
+    server says so, or else the database, where there is one; what cannot be asked leaves the setting."""
+    import asyncio
+
+    from petra import __version__, rendezvous
+    from petra.cli.client import Client
+    from petra.errors import PetraError
+
+    try:
+        if running := rendezvous.read(values.data_dir):
+            if running.version == __version__:
+                return str(Client(running).get("/api/v1/status")["embedding_model"])
+        elif values.database_url or (values.data_dir / "petra.db").exists():
+            return asyncio.run(_active(values)) or values.embedding_model
+    except PetraError:
+        pass
+    return values.embedding_model
+
+
+async def _active(values: Settings) -> str:
+    from petra.storage import index_versions
+    from petra.storage.database import Database
+
+    db = await Database.open(values.database)
+    try:
+        async with db.read() as conn:
+            active = await index_versions.in_state(conn, "active")
+    finally:
+        await db.close()
+    return active.model_id if active and active.configured == values.embedding_model else ""
 
 
 def _pull(args: argparse.Namespace, values: Settings) -> int:

@@ -143,13 +143,18 @@ class Filler:
                 if collection.id not in self._again:
                     return
                 continue
+            switched = self._switched_from(self._bulk)
             try:
                 await self._fill_some(context, collection, ids)
             except (ModelUnavailable, Busy) as error:
                 tries = 0 if context.job.done > before else tries + 1
-                await context.wait(PAUSES[min(tries, len(PAUSES) - 1)], str(error))
+                pause = PAUSES[min(tries, len(PAUSES) - 1)]
+                await context.wait(pause, str(error), switched)
             else:
                 tries = 0
+
+    def _switched_from(self, bulk: Embedding) -> Callable[[], bool]:
+        return lambda: self._bulk is not bulk
 
     async def _fill_some(self, context: JobContext, collection: Collection, ids: Sequence[int]) -> None:
         shown, cost = time.monotonic(), 0.0

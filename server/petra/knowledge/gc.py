@@ -55,19 +55,27 @@ async def collect(
     for model in await _unused_models(db, {version.model_id for version in kept}):
         count, of_model = await _vectors(db, model)
         removed_vectors, vector_bytes = removed_vectors + count, vector_bytes + of_model
-    # Looked for before the collections are: what has come since is no garbage.
-    found = await asyncio.to_thread(_folders, folder, {version.folder for version in kept})
-    async with db.read() as conn:
-        there = {item.id for item in await collections.everybodys(conn)}
-    unwanted = [path for path in found if path.parent == folder or path.name not in there]
-    folder_bytes = await asyncio.to_thread(_removed, unwanted)
+    folders, folder_bytes = await sweep_indexes(db, folder)
     swept, blob_bytes = 0, 0
     if blobs:
         swept, blob_bytes = await blobs.sweep_idle(ARRIVING_SECONDS, lambda: _uploads(db))
     size = vector_bytes + folder_bytes + blob_bytes
-    freed = Freed(removed_marks, removed_vectors, len(unwanted), swept, size)
+    freed = Freed(removed_marks, removed_vectors, folders, swept, size)
     log.info("garbage_collected", **freed.as_values())
     return freed
+
+
+async def sweep_indexes(db: Database, folder: Path) -> tuple[int, int]:
+    """Remove the folders below `folder` that are of no version, or of no collection, and say how many those
+    were and of how many bytes."""
+    async with db.read() as conn:
+        kept = {version.folder for version in await index_versions.all_of_them(conn)}
+    # Looked for before the collections are: what has come since is no garbage.
+    found = await asyncio.to_thread(_folders, folder, kept)
+    async with db.read() as conn:
+        there = {item.id for item in await collections.everybodys(conn)}
+    unwanted = [path for path in found if path.parent == folder or path.name not in there]
+    return len(unwanted), await asyncio.to_thread(_removed, unwanted)
 
 
 async def _marks(db: Database, indexes: Indexes, active: Path) -> int:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
-from petra.errors import BadRequest, ModelUnavailable, NotFound
+from petra.errors import BadRequest, Cancelled, ModelUnavailable, NotFound, PetraError, StorageError
 from petra.knowledge.blocks import embedded_text
 from petra.knowledge.comparison import Comparison, compare
 from petra.knowledge.embedding import Embedding
@@ -59,16 +59,27 @@ class Reindex:
             if version.id == self.current.version.id:
                 await self._build(context, self.current)
                 return
-            staged = self._stage(version, self.current)
             try:
-                await staged.space.query()  # where nothing is to be embedded, nothing else asks for the model
-                await self._build(context, staged.space)
-                if version.state != "previous":
-                    await self._check(context, staged.space)
-            except BaseException:
-                await _give_up(staged)
+                staged = await self._built(context, version)
+            except PetraError as error:
+                # A job that was stopped goes on there; one that failed has nothing that the next needs.
+                if version.state == "building" and not isinstance(error, Cancelled | StorageError):
+                    async with self._db.write() as conn:
+                        await index_versions.drop(conn, version.id)
                 raise
             await _whole(self._swap(staged))
+
+    async def _built(self, context: JobContext, version: IndexVersion) -> Staged:
+        staged = self._stage(version, self.current)
+        try:
+            await staged.space.query()  # where nothing is to be embedded, nothing else asks for the model
+            await self._build(context, staged.space)
+            if version.state != "previous":
+                await self._check(context, staged.space)
+        except BaseException:
+            await _give_up(staged)
+            raise
+        return staged
 
     async def _swap(self, staged: Staged) -> None:
         """From one moment to the next everybody uses the new version. The old one's files stay, to go
@@ -149,8 +160,6 @@ class Reindex:
         await context.note(comparison=found.as_values())
         log.info("index_compared", version=space.version.id, **found.as_values())
         if found.worse:
-            async with self._db.write() as conn:
-                await index_versions.drop(conn, space.version.id)
             raise _refused(found, space.version)
 
 

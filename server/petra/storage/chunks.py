@@ -58,29 +58,12 @@ class Chunk:
     gap: str = "\n"
 
 
-async def replace(
-    conn: AsyncConnection,
-    document_id: str,
-    collection_id: str,
-    new: Sequence[NewChunk],
-    revision: int,
-) -> list[int]:
-    """Make `new` the chunks of a document and return their ids, in the same order.
-
-    The old ones are deleted at the same `revision` (of `collections.bump`, in this transaction). Do it
-    in the transaction that makes the document ready: a cache that has passed this revision does not
-    look at these rows again.
-    """
-    await delete(conn, [document_id], revision)
-    await add(conn, collection_id, [(document_id, chunk) for chunk in new], revision)
-    ids = select(chunks.c.id).where(chunks.c.document_id == document_id, chunks.c.deleted_revision.is_(None))
-    return list(await conn.scalars(ids.order_by(chunks.c.id)))
-
-
 async def add(
     conn: AsyncConnection, collection_id: str, new: Sequence[tuple[str, NewChunk]], revision: int
 ) -> None:
-    """Add chunks, each with the id of its document, at a `revision` as `replace` does."""
+    """Add chunks, each with the id of its document, at the `revision` that `collections.bump` has given in
+    this transaction, which is the one that makes their documents ready: a cache that has passed this revision
+    does not look at these rows again."""
     for some in batches(new):
         rows = [_row(document_id, collection_id, revision, chunk) for document_id, chunk in some]
         await conn.execute(insert(chunks), rows)

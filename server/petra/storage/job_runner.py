@@ -77,21 +77,22 @@ class JobContext:
         if self.cancelled:
             raise Cancelled("The job was cancelled")
 
-    async def wait(self, seconds: float, why: str) -> None:
-        """Sleep before a job goes on by itself, saying what it waits for. A server that nobody uses does
-        not stay for it. Raises Cancelled."""
+    async def wait(self, seconds: float, why: str, until: Callable[[], bool] = lambda: False) -> None:
+        """Sleep before a job goes on by itself, saying what it waits for; no longer than `until` is true. A
+        server that nobody uses does not stay for it. Raises Cancelled."""
         self.waiting = True
         try:
             await self.note(waits_for=why)
-            await self.rest(seconds)
+            await self.rest(seconds, until)
             await self.note(waits_for=None)
         finally:
             self.waiting = False
 
-    async def rest(self, seconds: float) -> None:
-        """Sleep. Raises Cancelled when a person asked the job to stop meanwhile."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
+    async def rest(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Sleep, no longer than `until` is true. Raises Cancelled when a person asked the job to stop
+        meanwhile."""
+        end = time.monotonic() + seconds
+        while not until() and (left := end - time.monotonic()) > 0:
             await asyncio.sleep(min(left, WRITE_SECONDS))
             if self.cancelled:
                 raise Cancelled("The job was cancelled")
