@@ -12,8 +12,9 @@ import pytest
 
 from petra.cli import classroom
 from petra.errors import NotAuthenticated, PetraError, SettingsError
+from petra.lsp.address import checked
 from petra.lsp.link import ServerAway
-from petra.lsp.remote import RemoteLink, checked
+from petra.lsp.remote import RemoteLink
 from tests.api.rig import Rig, rig
 from tests.lsp.editor import forwarder
 
@@ -68,6 +69,9 @@ def test_a_token_is_not_sent_in_the_clear() -> None:
         "http://localhost/lsp",
         "school.example",
         "ws://127.0.0.1.x/lsp",
+        "wss:///lsp",
+        "wss://[school/lsp",
+        "wss://school.example:lsp",
     ):
         with pytest.raises(SettingsError, match="wss://HOST/lsp"):
             checked(address)

@@ -106,9 +106,12 @@ async def test_a_failed_start_is_told_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORT", "not-a-port")
-    async with petra_lsp(tmp_path) as (editor, _):
+    async with petra_lsp(tmp_path) as (editor, process):
         await editor.initialize()
         editor.ask(1, "hello")
         before, reply = await editor.until_reply(1)
+        assert process.stderr
+        logged = (await process.stderr.readline()).decode()
     assert reply["error"]["data"]["code"] == "not_started"
     assert "PORT" in before[0]["params"]["message"]
+    assert logged == f"petra: {before[0]['params']['message']}\n"

@@ -6,7 +6,8 @@ import argparse
 
 from petra.cli import options
 from petra.errors import NotAuthenticated
-from petra.lsp.remote import RemoteLink, checked
+from petra.lsp.address import checked
+from petra.lsp.remote import RemoteLink
 
 SERVICE = "petra"
 """Under this name, with the address as the user, the system's keyring has the token."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from petra.errors import PetraError
 from petra.lsp.forwarder import Forwarder
 
 if TYPE_CHECKING:
@@ -53,7 +55,24 @@ def run(args: argparse.Namespace) -> int:
         folder, arguments = data_dir(args), server_arguments(args)
         return reach(lambda: rendezvous.find_or_start(folder, argv=arguments))
 
-    return Forwarder(stdin, stdout, connect).run()
+    if args.connect and os.isatty(stdin):
+        return _tried(connect, args.connect)
+    forwarder = Forwarder(stdin, stdout, connect)
+    status = forwarder.run()
+    return _tried(connect, args.connect) if args.connect and not forwarder.heard else status
+
+
+def _tried(connect: Callable[[], ToServer], url: str) -> int:
+    """There is a person, and no editor: connect once, so that they learn whether it works."""
+    from petra.cli import report
+
+    try:
+        connect().close()
+    except PetraError as error:
+        report(error)
+        return 1
+    print(f"petra: {url} lets you in. Let your editor start this command.", file=sys.stderr)  # noqa: T201
+    return 0
 
 
 def _take_stdio() -> tuple[int, int]:

@@ -14,9 +14,11 @@ from __future__ import annotations
 import json
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -66,6 +68,8 @@ class Forwarder:
         self._replay = Replay()
         self._failure: PetraError | None = None
         self._retry_at = 0.0
+        self.heard = False
+        """Whether there is an editor: something has been read."""
         self._initialized = False
         self._told_version = False
         self._shutdown = False
@@ -76,6 +80,7 @@ class Forwarder:
         decoder = FrameDecoder()
         try:
             while data := os.read(self._stdin, 64 * 1024):
+                self.heard = True
                 decoder.feed(data)
                 while (body := decoder.next_body()) is not None:
                     if not self._from_editor(body):
@@ -258,6 +263,11 @@ class Forwarder:
         self._write(json.dumps({"jsonrpc": "2.0", "id": request} | outcome).encode())
 
     def _show(self, kind: int, text: str) -> None:
+        """Tell the person; what is an error also by stderr, which editors log, and which a person without
+        an editor sees."""
+        if kind == ERROR and sys.stderr:
+            with suppress(OSError):
+                print(f"petra: {text}", file=sys.stderr, flush=True)  # noqa: T201
         params = {"type": kind, "message": text}
         message = {"jsonrpc": "2.0", "method": "window/showMessage", "params": params}
         self._write(json.dumps(message).encode())

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 
-from petra.errors import NotAuthenticated, SettingsError
+from petra.errors import NotAuthenticated
+from petra.lsp.address import checked
 from petra.lsp.away import ServerAway
 from petra.lsp.framing import MAX_BODY
 from petra.lsp.link import PREAMBLE_SECONDS, SEND_SECONDS
 
 HEARTBEAT = 20.0
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 T = TypeVar("T")
 
@@ -33,10 +33,7 @@ class RemoteLink:
         self._closed = False
         threading.Thread(target=self._turn, name="classroom", daemon=True).start()
         try:
-            self._session, self._socket = self._run(self._open(token), PREAMBLE_SECONDS)
-        except TimeoutError as error:
-            self._stop()
-            raise _away(self._url, f"no answer in {PREAMBLE_SECONDS:.0f} seconds") from error
+            self._session, self._socket = self._run(self._open(token), None)
         except BaseException:
             self._stop()
             raise
@@ -58,8 +55,10 @@ class RemoteLink:
 
     def close(self) -> None:
         """Leave, also while another thread waits in `bodies`."""
-        with suppress(OSError):
-            self._run(self._close(), PREAMBLE_SECONDS)
+        try:
+            with suppress(OSError):
+                self._run(self._close(), PREAMBLE_SECONDS)
+        finally:
             self._stop()
 
     def _turn(self) -> None:
@@ -74,19 +73,25 @@ class RemoteLink:
     async def _open(self, token: str) -> tuple[aiohttp.ClientSession, aiohttp.ClientWebSocketResponse]:
         session = aiohttp.ClientSession()
         try:
-            socket = await session.ws_connect(
-                self._url,
-                headers={"Authorization": f"Bearer {token}"},
-                heartbeat=HEARTBEAT,
-                max_msg_size=MAX_BODY,
-                compress=0,
-            )
-        except aiohttp.WSServerHandshakeError as error:
+            async with asyncio.timeout(PREAMBLE_SECONDS):
+                socket = await session.ws_connect(
+                    self._url,
+                    headers={"Authorization": f"Bearer {token}"},
+                    heartbeat=HEARTBEAT,
+                    max_msg_size=MAX_BODY,
+                    compress=0,
+                )
+        except BaseException as error:
             await session.close()
-            raise _refused(self._url, error.status) from error
-        except (aiohttp.ClientError, OSError) as error:
-            await session.close()
-            raise _away(self._url, str(error)) from error
+            if isinstance(error, TimeoutError):
+                raise _away(self._url, f"no answer in {PREAMBLE_SECONDS:.0f} seconds") from error
+            if isinstance(error, aiohttp.WSServerHandshakeError):
+                raise _refused(self._url, error.status) from error
+            if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+                raise _untrusted(self._url, error) from error
+            if isinstance(error, aiohttp.ClientError | OSError):
+                raise _away(self._url, str(error)) from error
+            raise
         return session, socket
 
     async def _close(self) -> None:
@@ -108,18 +113,6 @@ class RemoteLink:
             raise ConnectionResetError(str(error)) from error
 
 
-def checked(url: str) -> str:
-    """The address, when a token may be sent there. Raises SettingsError."""
-    parts = urlsplit(url)
-    if parts.scheme == "wss" or (parts.scheme == "ws" and parts.hostname in LOOPBACK):
-        return url
-    raise SettingsError(
-        f"Petra does not connect to {url}",
-        cause="The token and your text would go over the network unencrypted",
-        remedy="Give the address as wss://HOST/lsp",
-    )
-
-
 def _refused(url: str, status: int) -> NotAuthenticated | ServerAway:
     if status in (401, 403):
         return NotAuthenticated(
@@ -128,6 +121,14 @@ def _refused(url: str, status: int) -> NotAuthenticated | ServerAway:
             remedy="Ask for a new token and store it in the keyring or in CLASSROOM_TOKEN",
         )
     return _away(url, f"It answered with HTTP status {status}")
+
+
+def _untrusted(url: str, error: Exception) -> ServerAway:
+    return ServerAway(
+        "The classroom server has a certificate that this machine does not trust",
+        cause=f"{url}: {error}",
+        remedy="Check the address; a classroom's own certificate is trusted where SSL_CERT_FILE names it",
+    )
 
 
 def _away(url: str, cause: str) -> ServerAway:
