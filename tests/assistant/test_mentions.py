@@ -25,7 +25,7 @@ async def find(at: Desk, *names: str, open_buffers: list[Buffer] | None = None) 
     petra = at.rig.petra
     async with petra.db.read() as conn:
         ids = [item.id for item in await collections.list_for(conn, petra.owner_id)]
-    mentions = Mentions(petra.db, petra.searcher, petra.searcher.embed, ids, open_buffers or [])
+    mentions = Mentions(petra.db, petra.searcher, ids, open_buffers or [])
     return await mentions.find(names, "what is it?")
 
 

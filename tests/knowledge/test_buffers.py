@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from petra.errors import ModelUnavailable
 from petra.knowledge import buffers
 from petra.knowledge.buffers import Buffer
-from petra.knowledge.index.entry import Vector
 
 CODE = "import os\n\n\n" + "\n\n".join(
     f"def part_{n}(value):\n    total = value + {n}\n" + "    total += 1\n" * 12 + "    return total\n"
@@ -41,19 +37,19 @@ def test_names_are_found_by_their_words() -> None:
 
 
 async def test_the_nearest_in_meaning_comes_first() -> None:
-    async def embed(texts: Sequence[str]) -> Vector:
-        near = [1.0 if "part_7" in text or number == 0 else 0.5 for number, text in enumerate(texts)]
-        return np.array([[value, (1 - value**2) ** 0.5] for value in near], np.float32)
+    async def near(query: str, texts: Sequence[str]) -> list[float]:
+        assert query == "total value"
+        return [1.0 if "part_7" in text else 0.5 for text in texts]
 
-    found = await buffers.search("total value", [Buffer("a.py", CODE)], 4, embed)
+    found = await buffers.search("total value", [Buffer("a.py", CODE)], 4, near)
     assert "part_7" in found[0].text or all("part_7" not in item.text for item in found)
     assert [item.dense for item in found] == sorted((item.dense for item in found), reverse=True)
     assert all(item.chunk_id == 0 and item.lines for item in found)
 
 
 async def test_without_the_embedder_words_decide() -> None:
-    async def away(texts: Sequence[str]) -> Vector:
-        raise ModelUnavailable("away")
+    async def away(query: str, texts: Sequence[str]) -> None:
+        return None
 
     found = await buffers.search("lock", [Buffer("a.py", CODE + "\n\n" + LOCK)], 4, away)
     assert found[0].dense is None and "lock" in found[0].text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from petra.errors import ModelUnavailable
+from petra.errors import Busy, ModelUnavailable, PetraError
 from petra.inference.client import ModelEndpoint
 from petra.knowledge.ranking import Factors
 from petra.knowledge.search import Searcher
@@ -165,3 +165,26 @@ async def test_what_has_no_vector_yet_is_compared_all_the_same(room: Room, folde
     slow = Searcher(room.db, room.indexes, waiting.use, patience=0.01)
     assert await slow.compared(query, new) == new, "an embedder that is away changes nothing"
     await slow.close()
+
+
+@pytest.mark.parametrize("error", [Busy("Every place is taken"), ModelUnavailable("It is away")])
+async def test_an_embedder_that_takes_no_more_fails_no_search(
+    room: Room, folder: Path, error: PetraError
+) -> None:
+    collection, _ = await room.indexed(folder)
+
+    takes = True
+
+    async def use() -> ModelEndpoint:
+        if takes:
+            return room.endpoint
+        raise error
+
+    searcher = Searcher(room.db, room.indexes, use)
+    assert await searcher.near("refresh tokens", ["a text"])
+    takes = False
+    assert await searcher.near("refresh tokens", ["a text"]) is None, "the query is known, the text is not"
+    found = await searcher.search("tokens, anew", [collection.id], 3)
+    assert found and found[0].dense is None
+    assert await searcher.compared("tokens, anew", found) == found
+    await searcher.close()

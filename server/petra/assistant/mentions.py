@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from petra.knowledge import buffers
 from petra.knowledge.buffers import Buffer
 from petra.knowledge.extract import sniff
-from petra.knowledge.index.entry import Vector
 from petra.knowledge.search import Passage, Searcher
 from petra.storage import chunks, documents, paths, symbols
 from petra.storage.chunks import Chunk
@@ -48,13 +47,11 @@ class Mentions:
         self,
         db: Database,
         searcher: Searcher,
-        embed: Callable[[Sequence[str]], Awaitable[Vector]],
         collection_ids: Sequence[str],
         open_buffers: Sequence[Buffer],
     ) -> None:
         self._db = db
         self._searcher = searcher
-        self._embed = embed
         self._collections = collection_ids
         self._open = open_buffers
 
@@ -94,7 +91,7 @@ class Mentions:
         passages: list[Passage] = []
         for item, stored in zip(fitting, found, strict=True):
             if buffer := newer.get(item.document_id):
-                passages += await buffers.search(last, [buffer], 2, self._embed)
+                passages += await buffers.search(last, [buffer], 2, self._searcher.near)
             else:
                 passages += stored
         return passages
@@ -104,7 +101,7 @@ class Mentions:
         return [passage(part, of[item.document_id]) for part in parts[:PER_MENTION]]
 
     async def _of_buffer(self, buffer: Buffer, question: str) -> list[Passage]:
-        found = await buffers.search(question, [buffer], PER_MENTION, self._embed)
+        found = await buffers.search(question, [buffer], PER_MENTION, self._searcher.near)
         return found or buffers.whole(buffer, PER_MENTION)
 
 

@@ -68,7 +68,7 @@ class Retrieval:
         open_buffers = await self._buffers()
         subject = (request.selection or request.document or "")[:SUBJECT_CHARACTERS]
         query = "\n".join(text for text in (request.question.strip(), subject) if text)
-        mentions = Mentions(self._db, self._searcher, self._searcher.embed, self._ids, open_buffers)
+        mentions = Mentions(self._db, self._searcher, self._ids, open_buffers)
         names = [*(request.mentions or ()), *named_in(request.question)]
         mentioned = await mentions.find(names, query)
         found: list[Passage] = []
@@ -90,7 +90,7 @@ class Retrieval:
         stored = [item for item in stored if (item.collection_id, item.path) not in newer]
         # What waits for its vector would else count as relevant, whatever is asked.
         stored = await self._searcher.compared(query, stored)
-        typed = await buffers.search(query, open_buffers, k, self._searcher.embed) if open_buffers else []
+        typed = await buffers.search(query, open_buffers, k, self._searcher.near) if open_buffers else []
         return merged(
             [item for item in stored if item.relevance >= relevance],
             [item for item in typed if item.relevance >= relevance and not self._is_quoted(item)],

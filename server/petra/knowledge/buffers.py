@@ -15,10 +15,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from petra.errors import ModelUnavailable
 from petra.knowledge.blocks import Block, Kind, Piece, embedded_text
 from petra.knowledge.chunking import chunk
-from petra.knowledge.index.entry import Vector
 from petra.knowledge.search import Passage
 
 SIZE = 200
@@ -27,6 +25,9 @@ EMBEDDED = 8
 """Pieces of all buffers together that are embedded for one question: about a third of a second."""
 LARGEST = 1 << 20
 """Characters of a buffer that are looked at; longer ones are data."""
+
+Near = Callable[[str, Sequence[str]], Awaitable[list[float] | None]]
+"""`Searcher.near`."""
 
 _PROSE = frozenset((".md", ".markdown", ".rst", ".txt", ".tex", ".org", ".adoc", ""))
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
@@ -48,19 +49,17 @@ async def search(
     query: str,
     buffers: Sequence[Buffer],
     k: int,
-    embed: Callable[[Sequence[str]], Awaitable[Vector]],
+    near: Near,
 ) -> list[Passage]:
-    """The pieces of `buffers` that fit `query` best, at most `k`, the nearest in meaning first."""
+    """The pieces of `buffers` that fit `query` best, at most `k`, the nearest in meaning first; where `near`
+    knows nothing, in the order of their words."""
     found = await asyncio.to_thread(by_words, query, buffers, min(k, EMBEDDED))
     if not found:
         return []
-    texts = [embedded_text(piece.header, piece.text) for _, piece, _ in found]
-    try:
-        vectors = await embed([query, *texts])
-        near = [float(value) for value in vectors[1:] @ vectors[0]]
-    except ModelUnavailable:
+    meaning = await near(query, [embedded_text(piece.header, piece.text) for _, piece, _ in found])
+    if meaning is None:
         return [_passage(buffer, piece, said, None) for buffer, piece, said in found]
-    passages = [_passage(*item, dense) for item, dense in zip(found, near, strict=True)]
+    passages = [_passage(*item, dense) for item, dense in zip(found, meaning, strict=True)]
     return sorted(passages, key=lambda passage: -(passage.dense or 0.0))
 
 

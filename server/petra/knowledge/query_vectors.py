@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
-from petra.errors import ModelUnavailable
+from petra.errors import Busy, ModelUnavailable
 from petra.inference.client import ModelEndpoint
 from petra.knowledge.index.entry import Vector
 from petra.telemetry import logger
@@ -33,7 +33,7 @@ class QueryVectors:
         self._overdue: set[str] = set()
 
     async def of(self, query: str) -> Vector | None:
-        """The query's vector as the model gave it; None while the embedder is away or slow."""
+        """The query's vector as the model gave it; None while the embedder is away, busy or slow."""
         if (known := self._known.get(query)) is not None:
             self._known.move_to_end(query)
             return known
@@ -66,7 +66,7 @@ class QueryVectors:
         try:
             endpoint = await self._embed_query()
             vector: Vector = (await endpoint.embed([query]))[0]
-        except ModelUnavailable as error:
+        except (ModelUnavailable, Busy) as error:
             log.warning("search_without_meaning", cause=error.cause)
             return None
         self._known[query] = vector

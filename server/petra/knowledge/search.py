@@ -119,20 +119,27 @@ class Searcher:
         index yet: these are embedded now, a passage in about 20 ms. Unchanged where the embedder is away
         or takes too long."""
         new = [item for item in passages if item.dense is None]
-        vector = await self._vectors.of(query) if new else None
-        if vector is None:
+        near = await self.near(query, [embedded_text(item.header, item.text) for item in new])
+        if near is None:
             return list(passages)
-        texts = [embedded_text(item.header, item.text) for item in new]
-        try:
-            rows = await asyncio.wait_for(self.embed(texts), self._patience)
-        except (ModelUnavailable, Busy, TimeoutError):
-            return list(passages)
-        near = (rows @ _of_length_one(vector[None])[0]).tolist()
         known = {item.chunk_id: round(value, 4) for item, value in zip(new, near, strict=True)}
         return [replace(item, dense=known.get(item.chunk_id, item.dense)) for item in passages]
 
+    async def near(self, query: str, texts: Sequence[str]) -> list[float] | None:
+        """The similarity of meaning of each of `texts` to `query`; None where the embedder is away or busy,
+        or takes too long."""
+        vector = await self._vectors.of(query) if texts else None
+        if vector is None:
+            return None
+        try:
+            rows = await asyncio.wait_for(self.embed(texts), self._patience)
+        except (ModelUnavailable, Busy, TimeoutError):
+            return None
+        found: list[float] = (rows @ _of_length_one(vector[None])[0]).tolist()
+        return found
+
     async def embed(self, texts: Sequence[str]) -> Vector:
-        """Vectors of `texts`, float32 (n, d), of length 1. Raises ModelUnavailable."""
+        """Vectors of `texts`, float32 (n, d), of length 1. Raises ModelUnavailable and Busy."""
         endpoint = await self._embed_query()
         rows = await endpoint.embed(list(texts))
         return await asyncio.to_thread(_of_length_one, rows)
