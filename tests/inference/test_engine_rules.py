@@ -1,0 +1,238 @@
+"""The batcher's rules, each by itself, on a Decoder without a model and a clock that only steps move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from petra.errors import ModelUnavailable
+from petra.inference.worker.batcher import Batcher, Options
+from petra.inference.worker.decoder import ABORTED, DONE, NO_ROOM, Chosen, Row
+from petra.inference.worker.engine import Sampling
+from petra.inference.worker.planner import ALONE, Planner
+from petra.inference.worker.scheduler.cost import StepCost
+from petra.inference.worker.scheduler.lookup import PROPOSED
+from petra.inference.worker.scheduler.prefixes import Holding
+from petra.inference.worker.slots import Slot
+from petra.inference.worker.work import Reason, Work
+from tests.inference.readers import Reader
+from tests.inference.scheduler.stand_in import StandIn, next_token
+
+STEP, ROW = 0.02, 0.001
+TARGET = 0.15
+POISON = 99  # nobody says it by chance
+
+
+class Timed(StandIn):
+    """A step takes STEP and ROW for each of its rows; `steps` are those that were asked for."""
+
+    def __init__(self, faults: Callable[[Sequence[Row]], int] = lambda rows: DONE) -> None:
+        super().__init__(cells=20_000, context=4000, sequences=40, faults=faults)
+        self.batch = 512
+        self.now = 0.0
+        self.steps: list[list[Row]] = []
+
+    def decode(self, rows: Sequence[Row], adapter: str | None = None) -> int:
+        self.steps.append(list(rows))
+        self.now += STEP + ROW * len(rows)
+        return super().decode(rows, adapter)
+
+    def clock(self) -> float:
+        return self.now
+
+
+class Room:
+    """A batcher over a Timed decoder."""
+
+    def __init__(self, decoder: Timed | None = None, **options: int) -> None:
+        self.decoder = decoder or Timed()
+        self.batcher = Batcher(
+            self.decoder,
+            Options(step_seconds=TARGET, reading_rate=1 / ROW, **options),
+            clock=self.decoder.clock,
+        )
+
+    def ask(
+        self, prompt: Sequence[int], most: int = 4, reader: Reader | None = None, **work: object
+    ) -> Reader:
+        reader = reader or Reader()
+        sampler = self.decoder.sampler(Sampling(), prompt)
+        self.batcher.submit(Work(list(prompt), sampler, reader, most, **work))  # type: ignore[arg-type]
+        return reader
+
+    def until(self, done: Callable[[], object], most: int = 2000) -> int:
+        for steps in range(most):
+            if done():
+                return steps
+            self.batcher.step()
+        raise AssertionError("never")
+
+    def finish(self) -> None:
+        self.until(lambda: self.batcher.idle)
+
+
+def prompt(length: int, first: int = 1) -> list[int]:
+    """So many tokens, which begin as none with another `first` does."""
+    return [first, *(14 + (first + n) % 30 for n in range(length - 1))]
+
+
+def alone(tokens: Sequence[int], most: int) -> list[int]:
+    said = list(tokens)
+    for _ in range(most):
+        said.append(next_token(said))
+    return said[len(tokens) :]
+
+
+# -- what a step computes
+
+
+def test_a_long_prompt_delays_nobodys_next_token_by_more_than_a_step_of_the_target() -> None:
+    room = Room()
+    writers = [room.ask([n, n], most=200, owner=f"w{n}") for n in range(6)]
+    room.until(lambda: all(reader.said_tokens for reader in writers))
+    late = room.ask(prompt(1900), owner="late")
+    while not late.said_tokens:
+        before = [len(reader.said_tokens) for reader in writers]
+        began = room.decoder.now
+        room.batcher.step()
+        assert [len(reader.said_tokens) for reader in writers] == [said + 1 for said in before]
+        assert room.decoder.now - began <= 1.1 * TARGET
+    # And it is not read in driblets: most of the time of those steps is its own.
+    assert sum(len(rows) > 80 for rows in room.decoder.steps) > 1900 / 140
+
+
+def test_where_nobody_writes_a_step_may_be_longer() -> None:
+    room = Room()
+    room.ask(prompt(1900))
+    room.batcher.step()
+    assert 1.4 * TARGET < room.decoder.now <= TARGET * ALONE + STEP
+
+
+def planned(tokens: list[int], *, others: int = 0, queued: bool = False, most: int = 50) -> int:
+    """How many tokens are guessed for an answer that is being written."""
+    decoder = StandIn()
+    slots = [
+        Slot(Work(tokens, decoder.sampler(Sampling(), ()), Reader(), most), holding)
+        for n in range(1 + others)
+        for holding in (Holding([*tokens], None, held=len(tokens) - 1, sequence=n),)
+    ]
+    parts = Planner(decoder, StepCost(100), TARGET).plan(slots, {None: 0}, step=0, queued=queued)
+    assert [part.count for part in parts] == [1] * (1 + others)
+    return sum(len(part.guess) for part in parts)
+
+
+def test_who_is_alone_has_the_next_tokens_guessed_and_nobody_else() -> None:
+    quoting = [1, 2, 3, 4, 5, 6, 1, 2, 3]
+    assert planned(quoting) == PROPOSED
+    assert planned(quoting, others=1) == planned(quoting, queued=True) == 0
+    assert planned(quoting, most=PROPOSED) == 0, "it may not have so many more"
+
+
+# -- whose turn it is
+
+
+def test_who_asks_much_does_not_delay_who_asks_once() -> None:
+    def steps(others: int) -> int:
+        room = Room(places=8)
+        for n in range(others):
+            room.ask(prompt(600, first=2 + n), owner="ann", reuse=False)
+        room.batcher.step()
+        bob = room.ask(prompt(600), owner="bob", reuse=False)
+        return room.until(lambda: bob.said_tokens)
+
+    # Every second step is his.
+    assert steps(20) <= 2 * steps(0) + 2
+
+
+def test_what_somebody_read_before_the_others_came_does_not_count_against_them() -> None:
+    room = Room()
+    room.ask(prompt(3000), owner="ann", most=500)
+    room.until(lambda: len(room.decoder.steps) > 30)
+    ann = room.ask(prompt(900, first=2), owner="ann", reuse=False)
+    bob = room.ask(prompt(900, first=3), owner="bob", reuse=False)
+    room.until(lambda: bob.said_tokens)
+    # They were read in turn, so hers is all but done.
+    assert room.until(lambda: ann.said_tokens) <= 2
+
+
+def test_of_who_has_gone_nothing_is_kept_but_their_histories() -> None:
+    room = Room()
+    for n in range(50):
+        room.ask(prompt(20, first=n), owner=f"o{n}")
+    room.finish()
+    assert len(room.batcher.slots.read) <= Options().places
+
+
+# -- what can go wrong
+
+
+def test_who_makes_every_step_fail_fails_alone() -> None:
+    room = Room(Timed(lambda rows: -3 if any(row.token == POISON for row in rows) else DONE))
+    prompts = [prompt(40 + n, first=2 + n) for n in range(5)]
+    others = [room.ask(tokens, most=20, owner=f"o{n}") for n, tokens in enumerate(prompts)]
+    room.until(lambda: all(reader.said_tokens for reader in others[:2]))
+    bad = room.ask([7, 7, POISON, 7], owner="eve")
+    room.finish()
+    assert isinstance(bad.error, ModelUnavailable) and "-3" in bad.error.cause
+    assert [reader.error for reader in others] == [None] * 5
+    assert [reader.said_tokens for reader in others] == [alone(tokens, 20) for tokens in prompts]
+
+
+def test_a_step_that_was_interrupted_is_taken_again_by_all() -> None:
+    turns = iter(range(10_000))
+    room = Room(Timed(lambda rows: ABORTED if next(turns) % 3 == 1 else DONE))
+    prompts = [prompt(60, first=2 + n) for n in range(3)]
+    readers = [room.ask(tokens, most=10) for tokens in prompts]
+    room.finish()
+    assert [reader.said_tokens for reader in readers] == [alone(tokens, 10) for tokens in prompts]
+    assert all(len({row.sequence for row in rows}) == 3 for rows in room.decoder.steps)
+
+
+def test_who_finds_no_room_goes_on_later() -> None:
+    turns = iter(range(10_000))
+    room = Room(Timed(lambda rows: NO_ROOM if next(turns) in (1, 5) else DONE))
+    prompts = [prompt(60, first=2 + n) for n in range(3)]
+    readers = [room.ask(tokens, most=10) for tokens in prompts]
+    room.finish()
+    assert [reader.said_tokens for reader in readers] == [alone(tokens, 10) for tokens in prompts]
+
+
+def test_a_reader_that_breaks_ends_its_own_answer_only(capsys: pytest.CaptureFixture[str]) -> None:
+    class Broken(Reader):
+        def said(self, chosen: Chosen) -> Reason | None:
+            raise ZeroDivisionError("a person's text")
+
+    room = Room()
+    broken, whole = room.ask([1, 2], reader=Broken()), room.ask([3, 4])
+    room.finish()
+    assert isinstance(broken.error, ModelUnavailable) and broken.error.cause == "ZeroDivisionError"
+    assert whole.said_tokens == alone([3, 4], 4)
+    logged = capsys.readouterr().err
+    assert "ZeroDivisionError in said" in logged and "person" not in logged
+
+
+def test_who_has_read_for_all_of_the_time_is_told_and_who_has_written_has_an_answer() -> None:
+    room = Room()
+    reads = room.ask(prompt(3900), owner="ann", seconds=1.0)
+    writes = room.ask([1, 2], most=1000, owner="bob", seconds=1.0)
+    patient = room.ask([3, 4], most=60, owner="eve")
+    room.finish()
+    assert isinstance(reads.error, ModelUnavailable) and "in time" in reads.error.what
+    assert writes.reason == "length" and writes.said_tokens == alone([1, 2], len(writes.said_tokens))
+    assert patient.said_tokens == alone([3, 4], 60)
+    assert room.decoder.used == room.batcher.cache.used
+
+
+def test_who_has_outgrown_the_promise_gives_way_and_goes_on_later() -> None:
+    room = Room()
+    room.decoder.cells = 100
+    modest = room.ask(prompt(20, first=2), most=60, reserve=60)
+    greedy = room.ask(prompt(15, first=3), most=60, reserve=1)
+    room.until(lambda: room.batcher.slots.waiting and greedy.said_tokens)
+    assert [work.listener for work in room.batcher.slots.waiting] == [greedy]
+    assert [slot.work.listener for slot in room.batcher.slots] == [modest]
+    room.finish()
+    assert modest.said_tokens == alone(prompt(20, first=2), 60)
+    assert greedy.said_tokens == alone(prompt(15, first=3), 60)
+    assert greedy.reason == "length"
