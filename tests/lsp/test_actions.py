@@ -58,6 +58,10 @@ async def editing(
         yield editor, model
 
 
+def _without(action: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in action.items() if name != key}
+
+
 def named(actions: Sequence[dict[str, Any]], word: str) -> dict[str, Any]:
     (found,) = [item for item in actions if word in item["title"]]
     return found
@@ -84,9 +88,9 @@ async def test_an_edit_of_another_version_is_refused_and_says_so() -> None:
     async with editing() as (editor, model):
         action = named(await editor.actions(URI, 5, 5, diagnostics=[PROBLEM]), "apend")
         editor.type(URI, "# more\n")
-        error = await editor.error("codeAction/resolve", **action)
-        assert error["data"]["code"] == "document_changed" and not model.started
-        assert "has changed" in editor.shown()[0]
+        # As it came, but for what would have an editor ask again.
+        assert await editor.call("codeAction/resolve", **action) == _without(action, "data")
+        assert not model.started and ["has changed" in text for text in editor.shown()] == [True]
 
 
 async def test_a_change_while_the_model_writes_is_seen_too() -> None:
@@ -101,7 +105,8 @@ async def test_a_change_while_the_model_writes_is_seen_too() -> None:
 
         action = named(await editor.actions(URI, 5, 5, diagnostics=[PROBLEM]), "apend")
         model.follow = typing  # type: ignore[method-assign]
-        assert (await editor.error("codeAction/resolve", **action))["data"]["code"] == "document_changed"
+        assert "edit" not in await editor.call("codeAction/resolve", **action)
+        assert ["has changed" in text for text in editor.shown()] == [True]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +160,8 @@ async def test_marked_lines_are_documented() -> None:
 async def test_an_answer_without_code_is_no_edit() -> None:
     async with editing(says="I cannot do that.") as (editor, _):
         action = named(await editor.actions(URI, 4, 6), "correct")
-        assert "no code" in (await editor.error("codeAction/resolve", **action))["message"]
+        assert "edit" not in await editor.call("codeAction/resolve", **action)
+        assert ["no code" in text for text in editor.shown()] == [True]
         assert editor.text(URI) == CODE
 
 
@@ -171,8 +177,9 @@ async def test_only_what_was_asked_for_is_listed() -> None:
 @pytest.mark.parametrize("name", ["explain", "fix", "test", "document", "review"])
 async def test_a_command_without_a_document_says_what_it_needs(name: str) -> None:
     async with editing() as (editor, _):
-        error = await editor.error("workspace/executeCommand", command=f"petra.{name}", arguments=[])
-        assert error["code"] == -32602 and "code action" in error["message"]
+        error = (await editor.run(f"petra.{name}"))["error"]
+        assert error["code"] == "bad_request" and "code action" in error["remedy"]
+        assert ["code action" in text for text in editor.shown()] == [True]
 
 
 async def test_without_a_mark_the_block_around_the_cursor_is_explained() -> None:

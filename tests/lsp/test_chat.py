@@ -72,8 +72,8 @@ async def test_a_question_below_is_answered_below_in_the_same_conversation(at: D
 async def test_without_a_question_there_is_nothing_to_answer(at: Desk) -> None:
     async with at.caller(capabilities=EVERYTHING, kind=Editor) as editor:
         uri = (await editor.run("petra.ask"))["uri"]
-        error = await editor.error("workspace/executeCommand", command="petra.ask", arguments=[{"uri": uri}])
-        assert error["data"]["what"] == "There is no question" and error["data"]["what"] in editor.shown()[0]
+        error = (await editor.run("petra.ask", {"uri": uri}))["error"]
+        assert error["what"] == "There is no question" and error["what"] in editor.shown()[0]
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ async def test_one_editor_at_a_time_answers_in_a_file(at: Desk) -> None:
         replies = await asyncio.gather(
             *(editor.raw("workspace/executeCommand", params) for editor in (first, second))
         )
-        refused = [reply["error"]["data"] for reply in replies if "error" in reply]
+        refused = [reply["result"]["error"] for reply in replies if "error" in reply["result"]]
         assert [error["what"] for error in refused] == ["This file is still being answered"]
-        winner, loser = (first, second) if "result" in replies[0] else (second, first)
+        winner, loser = (first, second) if "uri" in replies[0]["result"] else (second, first)
         assert loser.shown() == ["This file is still being answered. Wait, or cancel that."]
         await winner.until(lambda: "<!-- conversation" in winner.text(uri))
         assert winner.text(uri).count("## Answer") == 1 and not loser.edits
@@ -178,9 +178,8 @@ async def test_a_question_that_is_sent_twice_is_answered_once(at: Desk) -> None:
         other = uri.replace("answers/", "%61nswers/")  # as another editor would write it
         params = [{"command": "petra.ask", "arguments": [{"uri": name}]} for name in (uri, other)]
         replies = await asyncio.gather(*(editor.raw("workspace/executeCommand", item) for item in params))
-        assert [reply["error"]["data"]["what"] for reply in replies if "error" in reply] == [
-            "This file is still being answered"
-        ]
+        errors = [reply["result"]["error"] for reply in replies if "error" in reply["result"]]
+        assert [error["what"] for error in errors] == ["This file is still being answered"]
         assert await editor.run("petra.cancel", {"uri": other}) == {"cancelled": 1}
         await editor.until(lambda: "*Stopped.*" in editor.text(uri))
         assert editor.text(uri).count("## Answer") == 1
@@ -201,8 +200,7 @@ async def test_what_a_person_types_meanwhile_stays(at: Desk) -> None:
 
 async def test_a_session_from_elsewhere_gets_no_file(at: Desk) -> None:
     async with at.caller(capabilities=EVERYTHING, kind=Editor, local=False) as editor:
-        error = await editor.error("workspace/executeCommand", command="petra.ask", arguments=[QUESTION])
-        assert "no answer file" in error["data"]["what"]
+        assert "no answer file" in (await editor.run("petra.ask", QUESTION))["error"]["what"]
         assert editor.opened == []
 
 

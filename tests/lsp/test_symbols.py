@@ -99,8 +99,8 @@ async def test_a_search_is_a_file_with_links(at: Desk) -> None:
     async with at.caller(capabilities=EVERYTHING, kind=Editor) as editor:
         uri = (await editor.run("petra.search", "ticket", "lock"))["uri"]
         assert editor.text(uri).startswith("# Search: ticket lock\n")
-        error = await editor.error("workspace/executeCommand", command="petra.search", arguments=[])
-        assert error["data"]["what"] == "There is nothing to search for" and editor.shown()
+        error = (await editor.run("petra.search"))["error"]
+        assert error["what"] == "There is nothing to search for" and len(editor.shown()) == 1
         assert f"1. [locks.md:1-3]({at.uri('locks.md')}#L1-L3) Locks\n" in editor.text(uri)
 
 
@@ -112,7 +112,4 @@ async def test_a_model_is_picked_for_this_editor(at: Desk) -> None:
         assert await editor.run("petra.switchModel") == {"model": editor.picks}
         answer = await editor.call("petra/ask", question="How many direct blocks has a file?")
         assert answer["usage"]["model"] == editor.picks
-        error = await editor.error(
-            "workspace/executeCommand", command="petra.switchModel", arguments=["none"]
-        )
-        assert error["data"]["code"] == "not_found"
+        assert (await editor.run("petra.switchModel", "none"))["error"]["code"] == "not_found"

@@ -64,7 +64,9 @@ class Actions:
         return [item.command for item in listed if item.command]
 
     async def resolve(self, action: types.CodeAction) -> types.CodeAction:
-        """The action with its edit. What goes wrong is shown: many editors show no errors of this."""
+        """The action with its edit. What goes wrong is shown, and the action comes back with nothing to do:
+        some editors show an error of this by themselves, and some show nothing. Without its data, for
+        editors that ask for as long as there is some and no edit."""
         data = action.data if isinstance(action.data, dict) else {}
         if "rewrite" not in data:
             return action
@@ -72,7 +74,7 @@ class Actions:
             edit = await self._rewriting.edit(read(Rewrite, data["rewrite"]))
         except PetraError as error:
             self._session.show(types.MessageType.Warning, str(error))
-            raise
+            return attrs.evolve(action, data=None)
         return attrs.evolve(action, edit=edit)
 
     def _for_code(

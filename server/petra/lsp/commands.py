@@ -14,6 +14,7 @@ import attrs
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from petra.access import Action
 from petra.assistant.library import Library
 from petra.assistant.modes import TASKS
 from petra.assistant.offered import Offered
@@ -22,7 +23,7 @@ from petra.knowledge.search import Passage
 from petra.lsp import citations
 from petra.lsp.ask import AskParams
 from petra.lsp.chat import Chats
-from petra.lsp.feature import Command
+from petra.lsp.feature import Command, Handler
 from petra.lsp.params import Document, Range, read
 from petra.lsp.places import Places
 from petra.lsp.rewriting import Rewrite, Rewriting
@@ -72,17 +73,18 @@ class Commands:
 
     def methods(self) -> Sequence[Command]:
         """What this feature answers."""
-        return (
-            Command("petra.ask", "ask", self.ask),
-            Command("petra.explain", "ask", self._in_mode("explain")),
-            Command("petra.fix", "ask", self._in_mode("fix")),
-            Command("petra.test", "ask", self._in_mode("test")),
-            Command("petra.document", "ask", self._in_mode("document")),
-            Command("petra.review", "ask", self._in_mode("review")),
-            Command("petra.search", "search", self.search),
-            Command("petra.switchModel", "read_models", self.switch_model),
-            Command("petra.cancel", "cancel_answer", self.cancel),
-        )
+        handlers: dict[str, tuple[Action, Handler]] = {
+            "petra.ask": ("ask", self.ask),
+            "petra.explain": ("ask", self._in_mode("explain")),
+            "petra.fix": ("ask", self._in_mode("fix")),
+            "petra.test": ("ask", self._in_mode("test")),
+            "petra.document": ("ask", self._in_mode("document")),
+            "petra.review": ("ask", self._in_mode("review")),
+            "petra.search": ("search", self.search),
+            "petra.switchModel": ("read_models", self.switch_model),
+            "petra.cancel": ("cancel_answer", self.cancel),
+        }
+        return [Command(name, action, self._telling(handler)) for name, (action, handler) in handlers.items()]
 
     async def ask(self, arguments: list[Any]) -> Any:
         """Answer what stands at the end of an answer file, or `question` in a new one; without both open one
@@ -91,34 +93,31 @@ class Commands:
         asks = bool(wish.question.strip())
         own = wish.uri is not None and self._session.owns(wish.uri)
         if wish.uri is not None and own and not asks:
-            return await self._shown(self._chats.go_on(wish.uri))
+            return await self._chats.go_on(wish.uri)
         if own or (wish.uri is not None and self._session.documents.get(wish.uri) is None):
             # A question from a window that shows no document is about none.
             wish = attrs.evolve(wish, uri=None, range=None)
         params = _params(wish, "ask")
-        work = self._chats.start(params) if asks else self._chats.prompt(params)
-        return await self._shown(work)
+        return await (self._chats.start(params) if asks else self._chats.prompt(params))
 
     def _in_mode(self, mode: Mode) -> Any:
         async def run(arguments: list[Any]) -> Any:
             wish = _wish(arguments)
             if wish.uri is None:
                 raise BadRequest(
-                    f"What is Petra to {mode}?",
+                    f"There is nothing to {mode}",
                     cause="The command was run without a document",
                     remedy="Use the code action, or give {uri, range}",
                 )
             if wish.version is not None and wish.first is not None and TASKS[mode].writes_code:
-                return await self._shown(self._apply(wish, mode))
-            return await self._shown(self._chats.start(_params(wish, mode)))
+                return await self._apply(wish, mode)
+            return await self._chats.start(_params(wish, mode))
 
         return run
 
     async def search(self, arguments: list[Any]) -> Any:
         """The passages that fit `question`, in a file."""
-        return await self._shown(self._found(_wish(arguments).question))
-
-    async def _found(self, query: str) -> dict[str, Any]:
+        query = _wish(arguments).question
         around = await within(self._session, self._library, None)
         found = await self._library.search(
             self._session.identity, query, k=FOUND, names=around.collections, path=None
@@ -138,8 +137,7 @@ class Commands:
         if name is None:
             return None
         if name not in names:
-            problem = NotFound(f"The model {name[:80]!r} does not answer here", remedy=f"There is {names}")
-            return await self._shown(_failing(problem))
+            raise NotFound(f"The model {name[:80]!r} does not answer here", remedy=f"There is {names}")
         self._session.prefer_model(name)
         self._session.show(types.MessageType.Info, f"{name} answers in this editor from now on")
         return {"model": name}
@@ -190,17 +188,18 @@ class Commands:
             return None
         return picked.title if picked else None
 
-    async def _shown(self, work: Any) -> Any:
-        """The result; a failure is shown too, since many editors keep those of commands to themselves."""
-        try:
-            return await work
-        except PetraError as error:
-            self._session.show(types.MessageType.Warning, str(error))
-            raise
+    def _telling(self, handler: Handler) -> Handler:
+        """The handler of a command, whose failure is shown, and is the `error` of its result: some editors
+        keep the errors of commands to themselves, and those that show them would show it a second time."""
 
+        async def run(arguments: list[Any]) -> Any:
+            try:
+                return await handler(arguments)
+            except PetraError as error:
+                self._session.show(types.MessageType.Warning, str(error))
+                return {"error": error.as_values()}
 
-async def _failing(error: PetraError) -> None:
-    raise error
+        return run
 
 
 def _wish(arguments: list[Any]) -> Wish:

@@ -16,9 +16,9 @@ from petra.lsp.completion import Completion
 from petra.lsp.conversations import Conversations
 from petra.lsp.explanations import Explanations
 from petra.lsp.feature import Feature
-from petra.lsp.files import Files
 from petra.lsp.hover import Hovering
 from petra.lsp.index import Indexing
+from petra.lsp.library import LibraryDocuments
 from petra.lsp.links import Links
 from petra.lsp.mending import Mending
 from petra.lsp.models import ModelList
@@ -68,7 +68,7 @@ def features(session: Session, parts: Parts) -> list[Feature]:
         Searching(session, services.library, places, running),
         Conversations(session, services.recall, running),
         ModelList(services.offered),
-        Files(session, services.library, services.work, running),
+        LibraryDocuments(session, services.library, services.work, running),
         Indexing(session, services.library, services.work, running),
         Status(session, services.health, services.completing),
     ]

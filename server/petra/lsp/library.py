@@ -36,8 +36,8 @@ class DocumentsParams:
     partial_result_token: Token | None = None
 
 
-class Files:
-    """The documents of a session's person."""
+class LibraryDocuments:
+    """The documents in a person's collections, over one session."""
 
     def __init__(self, session: Session, library: Library, work: Work, running: Running) -> None:
         self._session = session
