@@ -79,7 +79,7 @@ class LlamaEngine:
         """Values for `/health`. `progress_age_s` is how long the model has been at one step."""
         return {
             "context": self.context,
-            "busy": bool(self._open) or self._lanes.count > 0,
+            "busy": bool(self._open) or self._lanes.working,
             "places": self._limits.places,
             "served": self._served,
             "progress_age_s": round(self._progress_age(), 3),
@@ -152,10 +152,12 @@ class LlamaEngine:
         return waiting
 
     def _progress_age(self) -> float:
-        """Seconds since there was progress. A reader that is slow to take its answer is no sign of a model
-        that is stuck."""
-        working = self._lanes.count > 0 or self._generating.working
-        return time.monotonic() - max(self._lanes.progress, self._generating.progress) if working else 0.0
+        """Seconds since there was progress where there is something to do: a reader that is slow to take its
+        answer is no sign of a model that is stuck, and tokenising is none of one that is not."""
+        now = time.monotonic()
+        return max(
+            (now - one.progress for one in (self._lanes, self._generating) if one.working), default=0.0
+        )
 
     def _watch(self) -> None:
         """Look now and then whether the step under way should be given up."""

@@ -18,25 +18,29 @@ T = TypeVar("T")
 
 class Lanes:
     """A lane for what takes a few milliseconds and one for the rest. For the event loop; what it is given
-    to do runs in a lane's thread. `count` is how much is there now, `progress` when something of it was
-    done last, or the first began."""
+    to do runs in a lane's thread. `progress` is when something was done last, or the first began."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self._count = 0
         self.progress = time.monotonic()
         self._short = ThreadPoolExecutor(1, "tokenize")
         self._long = ThreadPoolExecutor(1, "tokenize-long")
 
+    @property
+    def working(self) -> bool:
+        """Whether there is something to do."""
+        return self._count > 0
+
     async def run(self, work: Callable[[], T], *, short: bool) -> T:
         """Do `work` in its turn."""
-        if not self.count:
+        if not self._count:
             self.progress = time.monotonic()
-        self.count += 1
+        self._count += 1
         try:
             lane = self._short if short else self._long
             return await asyncio.get_running_loop().run_in_executor(lane, work)
         finally:
-            self.count -= 1
+            self._count -= 1
             self.progress = time.monotonic()
 
     async def close(self) -> None:
