@@ -23,6 +23,7 @@ async def test_folders_are_followed_as_they_were_indexed(db: Database, owner: Us
     async with db.read() as conn:
         followed = {item.name: only for item, only in await collections.followed(conn)}
         assert followed == {"whole": None, "one file": {"a.md"}}
+        assert await collections.followed(conn, read_once=True) == []
 
 
 async def test_what_was_stopped_before_it_was_read_is_not_followed(db: Database, owner: User) -> None:
@@ -40,6 +41,7 @@ async def test_what_was_stopped_before_it_was_read_is_not_followed(db: Database,
         assert await collections.followed(conn) == [(stopped, None)]
         await jobs.finish(conn, again.id, "ready")
         last = await jobs.enqueue(conn, "index", owner.id, {"only": None}, stopped.id)
+        assert await collections.followed(conn, read_once=True) == [(stopped, None)]
         await jobs.request_cancel(conn, last.id)
         assert await collections.followed(conn) == [(stopped, None)]
 

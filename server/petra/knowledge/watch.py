@@ -91,9 +91,10 @@ class Watching:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _adjust(self) -> None:
-        """Follow the collections that there are now, and no others."""
+        """Follow the collections that there are now, and no others; a new one when it has been read once,
+        since until then whoever asked for it may take it back."""
         async with self._db.read() as conn:
-            followed = await collections.followed(conn)
+            followed = await collections.followed(conn, read_once=True)
         wanted = {item.id: (item, only) for item, only in followed if self._unasked or item.id in self._asked}
         for id, (mirror, task) in list(self._mirrors.items()):
             if id not in wanted or wanted[id][1] != mirror.only:

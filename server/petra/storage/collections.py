@@ -54,13 +54,18 @@ async def everybodys(conn: AsyncConnection) -> list[Collection]:
     return many(Collection, await conn.execute(select(collections).order_by(collections.c.id)))
 
 
-async def followed(conn: AsyncConnection) -> list[tuple[Collection, frozenset[str] | None]]:
+async def followed(
+    conn: AsyncConnection, *, read_once: bool = False
+) -> list[tuple[Collection, frozenset[str] | None]]:
     """All collections of all owners that mirror a folder, or with their names only single files of one. What
-    somebody stopped before it was read once is not followed."""
+    somebody stopped before it was read once is not followed. With `read_once`, neither is what they may
+    still stop."""
     query = select(collections).where(collections.c.root.is_not(None)).order_by(collections.c.id)
     roots = many(Collection, await conn.execute(query))
     only = jobs.c.payload["only"].as_string()
     wanted = (jobs.c.kind == "index") & (jobs.c.state != "cancelled")
+    if read_once:
+        wanted &= jobs.c.finished_at.is_not(None)
     indexed = wanted & (jobs.c.collection_id == collections.c.id)
     as_a_whole = select(jobs.c.id).where(indexed, only.is_(None)).exists()
     whole = set(await conn.scalars(select(collections.c.id).where(as_a_whole)))
