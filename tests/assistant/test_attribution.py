@@ -66,6 +66,16 @@ def test_numbers_and_denials_have_to_agree(answer):
     assert kinds(answer) == ["retrieved"] * 3
 
 
+def test_two_passages_that_say_the_same_are_sources_both():
+    said = "A process gets a time slice of 20 ms"
+    notes = (Passage(f"{said} in round robin."), Passage(f"In round robin: {said.lower()}, then the next."))
+    assert kinds("The time slice in round robin is 20 ms.", (*notes, LATE)) == [
+        "supported",
+        "supported",
+        "retrieved",
+    ]
+
+
 def test_numbers_are_compared_by_value():
     assert (
         kinds("Writes of up to four thousand, that is 4096 bytes to a pipe, are atomic on Linux.")[0]

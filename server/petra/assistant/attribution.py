@@ -178,12 +178,12 @@ def matches(
         vector = _unit(vectors.get(claim.meaning)) if vectors else None
         cosines = [_cosines(vector, row) for row in units]
         overlaps = {i: compare(asserted, one, cosines[i]) for i, one in enumerate(indexed) if one.units}
-        coverages = sorted((overlap.coverage for overlap in overlaps.values()), reverse=True)
+        coverages = {overlap.coverage for overlap in overlaps.values()}
         for i, overlap in overlaps.items():
             first, last = overlap.units
             quote = passages[i].text[indexed[i].spans[first][0] : indexed[i].spans[last][1]]
-            others = coverages[1:2] if overlap.coverage == coverages[0] else coverages[:1]
-            lead = overlap.coverage - max(others, default=0.0)
+            # Two that say the same are sources both: neither takes the lead from the other.
+            lead = overlap.coverage - max(coverages - {overlap.coverage}, default=0.0)
             yield Match(claim.sentence, i + 1, quote, overlap, lead, max(cosines[i], default=None))
 
 
