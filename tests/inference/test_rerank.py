@@ -1,5 +1,7 @@
 """The reranker, with the real model: over HTTP, and what its scores depend on."""
 
+import asyncio
+import io
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from petra.errors import ModelFileError, ModelUnavailable
 from petra.inference.client import ModelEndpoint
 from petra.inference.worker.rerank import CONTEXT, RerankEngine
+from tests.inference.wire import session
 from tests.inference.workers import fetched, worker
 
 RERANK = "ms-marco-MiniLM-L-12-v2"
@@ -56,6 +59,27 @@ async def test_what_is_too_long_is_cut_off_at_its_end(endpoint: ModelEndpoint) -
     # A question as long as a book still leaves the text its room.
     (score,) = await endpoint.rerank(QUERY + " Please answer." * 2000, [answer])
     assert score > 0.5
+
+
+async def test_a_book_as_a_question_stops_nobody(address: str) -> None:
+    """It was read without a pause: for 25 s the worker did not answer at all."""
+    book = b"word " * 1_500_000
+    body = io.BytesIO(b'{"query": "%b", "documents": ["%b", "Tomatoes"]}' % (book, book))
+    async with (
+        asyncio.timeout(20),
+        session(address) as client,
+        client.post("/v1/rerank", data=body) as response,
+    ):
+        assert len((await response.json())["results"]) == 2
+
+
+async def test_few_texts_go_ahead_of_many(endpoint: ModelEndpoint) -> None:
+    many = asyncio.create_task(endpoint.rerank(QUERY, ["word " * 600] * 100))
+    while not (await endpoint.health())["busy"]:
+        await asyncio.sleep(0.01)
+    assert len(await endpoint.rerank(QUERY, TEXTS)) == len(TEXTS)
+    assert not many.done(), "the few had to wait for all of them"
+    many.cancel()
 
 
 async def test_it_says_what_it_can(endpoint: ModelEndpoint) -> None:

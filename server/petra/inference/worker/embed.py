@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from petra.inference.worker import static
 from petra.inference.worker.embed_queue import Batching
+from petra.inference.worker.embed_reading import Reading, cut
 from petra.inference.worker.embed_runner import EmbedRunner
 from petra.inference.worker.engine import Vectors
 
@@ -47,14 +46,14 @@ class Encoder(Protocol):
 
 
 class EmbedEngine:
-    """`Embedder` over an `Encoder`. Tokens are counted in one thread and vectors computed in others, so
-    that a question need not wait for a batch before it is in the queue."""
+    """`Embedder` over an `Encoder`. Texts are read in threads of their own and vectors computed in others,
+    so that a question need not wait for a batch before it is in the queue."""
 
     def __init__(self, name: str, encoder: Encoder) -> None:
         self.name = name
         self._encoder = encoder
         self._runner = EmbedRunner(encoder.encode, replace(encoder.batching, short=SHORT_TOKENS))
-        self._reading = ThreadPoolExecutor(1, "tokenize")
+        self._reading = Reading()
 
     @classmethod
     def load(
@@ -85,18 +84,14 @@ class EmbedEngine:
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """See Embedder."""
-        rows = await self._read(self._encoder.read, texts)
+        rows = await self._reading.run(self._encoder.read, cut(texts, self._encoder.context))
         return await self._runner.run(rows, [len(row) for row in rows])
 
     async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """See Engine."""
-        return await self._read(self._encoder.tokenize, texts)
+        return await self._reading.run(self._encoder.tokenize, texts)
 
     async def close(self) -> None:
         """Wait for the batch under way."""
         await self._runner.close()
-        await asyncio.to_thread(self._reading.shutdown, wait=True, cancel_futures=True)
-
-    async def _read(self, read: Any, texts: Sequence[str]) -> list[list[int]]:
-        found: list[list[int]] = await asyncio.get_running_loop().run_in_executor(self._reading, read, texts)
-        return found
+        await self._reading.close()
