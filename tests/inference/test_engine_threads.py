@@ -60,7 +60,7 @@ class Gate:
     def passed(self) -> bool:
         with self._state:
             self.waiting.set()
-            assert self._state.wait_for(lambda: self._open or self._interrupted, timeout=30)
+            assert self._state.wait_for(lambda: self._open or self._interrupted, timeout=100)
             return self._open
 
 
@@ -304,8 +304,11 @@ async def test_a_model_that_is_stuck_is_seen_though_others_tokenise(engine: tupl
         for _ in range(5):
             await asyncio.sleep(0.02)
             await made.tokenize(["what a page asks for each question"])
+        more = asyncio.create_task(made.tokenize(["and another"]))
+        await asyncio.sleep(0)
         passed = time.monotonic() - since
         health = made.health()
+        await more
         assert health["busy"] and health["progress_age_s"] >= round(passed, 3)
         gate.open()
         await first
