@@ -71,3 +71,8 @@ def test_western_text_is_not_taken_for_another_script(content: str) -> None:
 def test_what_a_text_says_of_itself_is_believed(encoding: str, head: str) -> None:
     content = f"{head}\nŠkoda žije.\n"
     assert sniff.decode(content.encode(encoding)) == content
+
+
+@pytest.mark.parametrize("content", [bytes(range(128, 256)), b"\xff\xf8-A\xf3\xe2\xe0\xe1"])
+def test_bytes_that_are_mostly_beyond_ascii_and_in_no_script_are_no_text(content: bytes) -> None:
+    assert sniff.decode(content) is None

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
+import unicodedata
 from typing import Any, TextIO
 
 STEP = 0.1
 """Seconds between two redraws of a progress line."""
 
 
+_HARMLESS = frozenset("\n\t\u00ad\u200c\u200d")
+"""Besides what can be seen: places where a word may be cut, and what joins signs or keeps them apart, without
+which neither Persian nor many an emoji reads as it should."""
+
+
 def clean(text: str) -> str:
-    """Text for a terminal: documents and models may hold escape sequences, which would be obeyed."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
+    """Text for a terminal: documents and models may hold escape sequences, which would be obeyed, and signs
+    that turn around what stands beside them."""
+    return "".join(char if _is_harmless(char) else "\ufffd" for char in text)
+
+
+def _is_harmless(char: str) -> bool:
+    return char.isprintable() or char in _HARMLESS or unicodedata.category(char) == "Zs"
 
 
 def line(text: str = "", *, to: TextIO | None = None) -> None:

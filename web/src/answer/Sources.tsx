@@ -58,7 +58,11 @@ function List({ sources, homeOf }: { sources: readonly Source[]; homeOf: HomeOf 
             <a href={formatRoute(placeOf(source))}>
               <span className="folder">{folderOf(source.path ?? "")}</span>
               {source.document}
-              {range(source) && <span className="range">, {range(source)}</span>}
+              {range(source) && (
+                <>
+                  , <span className="range">{range(source)}</span>
+                </>
+              )}
             </a>
             <span className="kind" title={KINDS[source.kind].meaning}>
               {KINDS[source.kind].label}

@@ -22,6 +22,9 @@ export function Welcome({ ready, working, loaded, add }: Props) {
         <ChooseFiles add={add} className="primary large">
           Choose files
         </ChooseFiles>
+        <p className="hint">
+          A whole folder is read where it is, and followed: type <code>petra index FOLDER</code> in a terminal.
+        </p>
       </div>
     );
   }

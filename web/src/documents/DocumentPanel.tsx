@@ -74,7 +74,8 @@ export function DocumentPanel({ collections, documents, jobs, uploads, openId, a
             collection={collection}
             count={all.length}
             listed={listed.length}
-            unfolded={wanted !== "" || groups.length === 1 || all.length <= FILTER_FROM}
+            failed={all.filter((one) => one.state === "failed").length}
+            unfolded={wanted !== "" || all.length <= FILTER_FROM || all.some(isWorking)}
             removed={changed}
           >
             <ul>

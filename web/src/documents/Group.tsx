@@ -6,9 +6,10 @@ import { plural } from "./describe";
 
 interface Props {
   collection: CollectionView;
-  /** How many documents it has, and how many of them are listed. */
+  /** How many documents it has, how many of them are listed, and how many could not be read. */
   count: number;
   listed: number;
+  failed: number;
   /** Whether its documents are shown before anybody asks for them. */
   unfolded: boolean;
   removed: () => void;
@@ -16,7 +17,7 @@ interface Props {
 }
 
 /** The documents of one collection under its name, and a way to remove all of it. */
-export function Group({ collection, count, listed, unfolded, removed, children }: Props) {
+export function Group({ collection, count, listed, failed, unfolded, removed, children }: Props) {
   const [chosen, setChosen] = useState<boolean | null>(null);
   const [asking, setAsking] = useState(false);
   const [error, setError] = useState<WireError | null>(null);
@@ -38,8 +39,15 @@ export function Group({ collection, count, listed, unfolded, removed, children }
       <header>
         <h3>
           <button type="button" className="quiet" aria-expanded={open} onClick={() => setChosen(!open)}>
-            <span className="name">{name}</span>
-            <span className="count">{listed < count ? `${listed.toLocaleString("en")} of ` : ""}{plural(count, "document")}</span>
+            <span className="name" title={name}>
+              {name}
+            </span>
+            {failed > 0 && <span className="count failed">{failed.toLocaleString("en")} not added</span>}
+            <span className="count">
+              {listed < count ? `${listed.toLocaleString("en")} of ` : ""}
+              {count.toLocaleString("en")}
+              <span className="hidden"> {count === 1 ? "document" : "documents"}</span>
+            </span>
           </button>
         </h3>
         {!asking && (

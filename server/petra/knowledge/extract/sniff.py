@@ -182,7 +182,7 @@ def decode(content: bytes) -> str | None:
         try:
             return _if_text(content.decode("utf-8"))
         except UnicodeDecodeError:
-            return _if_text(_decode_old(content))
+            return _if_text(old) if (old := _decode_old(content)) is not None else None
     sample = content[:4096]
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
@@ -191,8 +191,9 @@ def decode(content: bytes) -> str | None:
     return None
 
 
-def _decode_old(content: bytes) -> str:
-    """Text that is not strict UTF-8, from before everything was."""
+def _decode_old(content: bytes) -> str | None:
+    """Text that is not strict UTF-8, from before everything was; None for bytes most of which are no ASCII,
+    in none of the scripts that look like that."""
     for named in _NAMED.findall(content[:2048]):
         try:
             return content.decode(named.decode())
@@ -201,7 +202,12 @@ def _decode_old(content: bytes) -> str:
     loose = content.decode("utf-8", errors="replace")
     if loose.count("\ufffd") * 10 < sum(char > "\x7f" for char in loose):
         return loose
-    return content.decode(_guess(content) or "cp1252", errors="replace")
+    if guess := _guess(content):
+        return content.decode(guess, errors="replace")
+    sample = content[:_SAMPLE]
+    beyond = sum(byte > 127 for byte in sample)
+    binary = beyond >= _FEWEST and beyond * 2 > len(sample)
+    return None if binary else content.decode("cp1252", errors="replace")
 
 
 def _guess(content: bytes) -> str | None:
