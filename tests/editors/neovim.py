@@ -17,7 +17,7 @@ from tests.editors.page import snippet
 from tests.editors.terminal import Terminal, terminal, wait_until
 
 PLACES = {"0.11": Path(sys.executable).parent, "0.12": NEWER}
-"""Where `make test-setup` puts which version."""
+"""Where `make test-setup` puts which version. The later is the one in Debian's testing, or a newer one."""
 
 
 ASKED_SECONDS = 5

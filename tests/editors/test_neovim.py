@@ -23,7 +23,7 @@ def test_petra_is_there_as_soon_as_a_file_is_open(
         (opened,) = home.wire.until("editor", "textDocument/didOpen")
         assert opened["textDocument"]["text"] == NOTES["queue.py"]
         (said,) = home.wire.editor("initialize")
-        assert said["clientInfo"]["version"].startswith(version)
+        assert release(said["clientInfo"]["version"]) >= release(version)
         assert editor.file == str(notes / "queue.py")
 
 
@@ -110,6 +110,11 @@ def test_an_answer_is_stopped(notes: Path, new_home: Callable[[str], Home]) -> N
         editor.terminal.keys("C-w", "w")
         editor.command("Petra How many direct blocks does a file in Marlin have?")
         editor.until("#vim.api.nvim_list_wins() == 3")
+
+
+def release(version: str) -> tuple[int, ...]:
+    """A version's first two numbers, to compare it with another."""
+    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def said(text: str) -> str:
