@@ -13,7 +13,7 @@ from petra.inference.worker.engine import Sampling
 from petra.inference.worker.planner import ALONE, Planner
 from petra.inference.worker.scheduler.cost import StepCost
 from petra.inference.worker.scheduler.lookup import PROPOSED
-from petra.inference.worker.scheduler.prefixes import Holding
+from petra.inference.worker.scheduler.prefixes import Holding, Kind
 from petra.inference.worker.slots import Slot
 from petra.inference.worker.work import Reason, Work
 from tests.inference.readers import Reader
@@ -162,6 +162,85 @@ def test_of_who_has_gone_nothing_is_kept_but_their_histories() -> None:
         room.ask(prompt(20, first=n), owner=f"o{n}")
     room.finish()
     assert len(room.batcher.slots.read) <= Options().places
+
+
+# -- room, and what is shared
+
+
+def serving(room: Room) -> list[object]:
+    """Who has a slot."""
+    return [slot.work.listener for slot in room.batcher.slots]
+
+
+def test_what_was_promised_to_others_is_not_given_away() -> None:
+    room = Room()
+    room.decoder.cells = 100
+    first = room.ask(prompt(10, first=2), most=60, reserve=60)
+    large = room.ask(prompt(10, first=3), most=60, reserve=60)
+    small = room.ask(prompt(5, first=4), most=5, reserve=5)
+    room.batcher.step()
+    assert serving(room) == [first, small]
+    room.until(lambda: first.reason)
+    assert large.reused is None, "it has not begun"
+    room.finish()
+    for reader, length, number, most in ((first, 10, 2, 60), (large, 10, 3, 60), (small, 5, 4, 5)):
+        assert reader.said_tokens == alone(prompt(length, first=number), most)
+
+
+def test_what_is_too_large_for_the_cache_has_what_there_is() -> None:
+    room = Room()
+    room.decoder.cells = 100
+    large = room.ask(prompt(60), most=60, reserve=60)
+    room.finish()
+    assert large.reason == "length" and 35 < len(large.said_tokens) < 45
+    assert large.said_tokens == alone(prompt(60), len(large.said_tokens))
+
+
+COURSE = prompt(60)
+
+
+def question(room: Room, owner: str, *, reuse: bool = True) -> Reader:
+    own = [ord(owner[0])] * 5
+    return room.ask([*COURSE, *own], most=20, reserve=20, owner=owner, public=60, reuse=reuse)
+
+
+def test_what_three_share_is_read_once_and_takes_room_once() -> None:
+    room = Room()
+    room.decoder.cells = 140
+    readers = [question(room, owner) for owner in ("ann", "bob", "cy")]
+    room.batcher.step()
+    assert serving(room) == readers
+    assert [reader.reused for reader in readers] == [0, 60, 60]
+    room.finish()
+    assert [reader.said_tokens for reader in readers] == [
+        alone([*COURSE, *[ord(letter)] * 5], 20) for letter in "abc"
+    ]
+    assert room.decoder.decoded == 60 + 3 * (5 + 19)
+    anew = question(room, "ann", reuse=False)
+    room.finish()
+    assert anew.reused == 0 and room.decoder.decoded == 60 + 3 * (5 + 19) + 65 + 19
+
+
+def test_when_who_reads_for_all_leaves_the_next_does() -> None:
+    room = Room()
+    room.decoder.batch = 16
+    first, *others = [question(room, owner) for owner in ("ann", "bob", "cy")]
+    for _ in range(2):
+        room.batcher.step()
+    first.gone = True
+    room.finish()
+    assert [reader.said_tokens for reader in others] == [
+        alone([*COURSE, *[ord(letter)] * 5], 20) for letter in "bc"
+    ]
+    assert room.decoder.decoded <= 32 + 60 + 2 * (5 + 19)
+
+
+def test_what_is_public_is_kept_for_everybody_once_it_was_read() -> None:
+    room = Room()
+    question(room, "ann")
+    room.finish()
+    pinned = [kept for kept in room.batcher.cache.kept if kept.kind is Kind.PINNED]
+    assert [kept.tokens for kept in pinned] == [COURSE]
 
 
 # -- what can go wrong
