@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections.abc import Callable
 from typing import Any
 
 from petra.lsp.framing import FrameDecoder, frame
@@ -13,7 +14,8 @@ URI = "file:///bench/a.py"
 
 
 class Client:
-    """One editor with one document open. `last` is the id of its newest request."""
+    """One editor with one document open. `last` is the id of its newest request; `told` gets what comes
+    before a reply."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -21,6 +23,7 @@ class Client:
         self._decoder = FrameDecoder()
         self._ids = itertools.count()
         self.last = -1
+        self.told: Callable[[dict[str, Any]], None] = lambda _: None
         self._version = 1
 
     async def call(self, method: str, params: Any = None) -> Any:
@@ -36,6 +39,7 @@ class Client:
             message = json.loads(body)
             if message.get("id") == number and "method" not in message:
                 return message
+            self.told(message)
 
     def notify(self, method: str, params: Any) -> None:
         """Send a notification."""

@@ -17,8 +17,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from petra import rendezvous
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "start"))
+import askers
 import cancels
 import completions
 import processes
@@ -182,38 +184,51 @@ def cancelling(figures: dict[str, float], count: int) -> None:
     figures["cancelled, model free p95 (ms)"] = times[int(0.95 * len(times))]
 
 
+@contextmanager
+def streaming(running: rendezvous.Running) -> Iterator[Callable[[], int]]:
+    """Eight answers at a time until the block ends; gives what tells how many parts have come."""
+    command = [sys.executable, str(FOLDER / "askers.py"), running.lsp, running.version, running.token]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    told = [0]
+
+    def read() -> None:
+        assert process.stdout
+        for line in process.stdout:
+            told.append(int(line))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield lambda: told[-1]
+    finally:
+        process.kill()
+        thread.join()
+        process.communicate()
+
+
 def busy(figures: dict[str, float], count: int) -> None:
     """Keystrokes at a real server while eight answers stream and a folder is indexed."""
     with tempfile.TemporaryDirectory(prefix="petra-bench-") as folder, processes.serve(Path(folder)):
         running = rendezvous.read(Path(folder))
         assert running
 
-        async def enter() -> Client:
-            reader, writer = await asyncio.open_unix_connection(running.lsp)
-            writer.write(f"PETRA/1 {running.version} {running.token}\n".encode())
-            await reader.readline()
-            client = Client(reader, writer)
-            await client.open(LINE * LINES)
-            return client
-
-        async def ask(client: Client) -> None:
-            while True:
-                await client.call("petra/ask", {"question": "Tell me a long story about the sea."})
-
         async def measure() -> None:
-            typist = await enter()
-            others = [asyncio.create_task(ask(await enter())) for _ in range(8)]
-            root = FOLDER.parents[1] / "server"
-            command = [sys.executable, "-m", "petra", "index", str(root), "--data-dir", folder]
-            index = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
-            await asyncio.sleep(2)
-            quantiles(figures, "keystroke while busy", await keystrokes(typist, count))
-            quantiles(figures, "hover while busy", await hovers(typist, count // 4))
-            for task in others:
-                task.cancel()
-            if index.returncode is None:
-                index.kill()
-            await index.wait()
+            typist = await askers.enter(running.lsp, running.version, running.token)
+            await typist.open(LINE * LINES)
+            with streaming(running) as parts:
+                root = FOLDER.parents[1] / "server"
+                command = [sys.executable, "-m", "petra", "index", str(root), "--data-dir", folder]
+                index = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
+                await asyncio.sleep(2)
+                before, began = parts(), time.perf_counter()
+                quantiles(figures, "keystroke while busy", await keystrokes(typist, count))
+                quantiles(figures, "hover while busy", await hovers(typist, count // 4))
+                figures["parts of answers a second, meanwhile"] = (parts() - before) / (
+                    time.perf_counter() - began
+                )
+                if index.returncode is None:
+                    index.kill()
+                await index.wait()
 
         asyncio.run(measure())
 
@@ -230,16 +245,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--loaded", action="store_true")
+    parser.add_argument("--only-loaded", action="store_true", help="no other row")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--keystrokes", type=int, default=1000)
     given = parser.parse_args()
     figures: dict[str, float] = {}
-    quiet(figures, given.keystrokes)
-    beside_pygls(figures, given.runs)
-    starting(figures, given.runs)
-    completing(figures, given.keystrokes // 5)
-    cancelling(figures, given.keystrokes // 25)
-    if given.loaded:
+    if not given.only_loaded:
+        quiet(figures, given.keystrokes)
+        beside_pygls(figures, given.runs)
+        starting(figures, given.runs)
+        completing(figures, given.keystrokes // 5)
+        cancelling(figures, given.keystrokes // 25)
+    if given.loaded or given.only_loaded:
         busy(figures, given.keystrokes)
     if given.json:
         print(json.dumps(figures))

@@ -150,6 +150,34 @@ def enter_idle_class() -> None:
         os.nice(19)
 
 
+_SET_ATTRIBUTES = {"x86_64": 314, "aarch64": 274}
+"""Number of `sched_setattr` by machine: neither Python nor the C library of Debian 12 knows it."""
+
+
+def take_short_turns() -> None:
+    """Let the threads of this process run at once when they wake, and not only when a computing thread has
+    had its turn (1.4 to 4 ms). They get no more of the CPU by that. Call it before there are threads: they
+    and child processes take over what the process has. Linux from 6.12 on, elsewhere nothing."""
+    _set_turns(100_000)
+
+
+def take_usual_turns() -> None:
+    """Undo `take_short_turns` in a child process that computes."""
+    _set_turns(0)
+
+
+def _set_turns(nanoseconds: int) -> None:
+    number = _SET_ATTRIBUTES.get(os.uname().machine) if sys.platform == "linux" else None
+    if number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        return
+    import ctypes
+    import struct
+
+    # Size, policy, flags, niceness, priority, runtime, deadline and period; refused, nothing is changed.
+    wanted = struct.pack("=IIQiIQQQ", 48, os.SCHED_OTHER, 0, os.nice(0), 0, nanoseconds, 0, 0)
+    ctypes.CDLL(None).syscall(number, 0, ctypes.create_string_buffer(wanted, len(wanted)), 0)
+
+
 def die_first() -> None:
     """When memory runs out, the kernel should end this process before any other (Linux only)."""
     try:

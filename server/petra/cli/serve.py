@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Take the lock and serve until a signal, or until nobody is left."""
+    platform.take_short_turns()
     settings = options.settings(args, host=args.host, port=args.port)
     settings = settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
     telemetry.configure(level=settings.log_level, form=settings.log_format)

@@ -28,6 +28,7 @@ def run(args: argparse.Namespace, stdin: int, stdout: int) -> int:
     try:
         if platform.WINDOWS:
             raise PetraError("--standalone does not work on Windows", remedy="Leave it out")
+        platform.take_short_turns()
         settings = options.settings(args)
         settings = settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
         telemetry.configure(level=settings.log_level, form=settings.log_format)

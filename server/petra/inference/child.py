@@ -58,8 +58,9 @@ class Child:
             stderr=asyncio.subprocess.STDOUT,
             env=environment(platform.whole_environment()),
             cwd=folder,
-            # Ctrl-C in a terminal is for the server, which then ends its workers in order.
-            start_new_session=True,
+            # Ctrl-C in a terminal is for the server, which then ends its workers in order. No session of its
+            # own: where Linux shares the CPU among sessions, the idle class counts only within one.
+            process_group=0,
         )
         return cls(process, name, log)
 

@@ -66,6 +66,7 @@ def _be_a_good_child(args: argparse.Namespace) -> None:
         # A core file would hold people's documents.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.umask(0o077)
+    platform.take_usual_turns()
     if args.idle_class:
         platform.enter_idle_class()
     if args.supervised:

@@ -37,7 +37,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=platform.minimal_environment() | _ENVIRONMENT,
-            start_new_session=True,
+            process_group=0,  # and no session of its own, within which alone the idle class may count
         )
 
     @property
