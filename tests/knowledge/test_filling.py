@@ -121,11 +121,31 @@ async def test_what_is_open_comes_first_and_then_what_was_changed_last(
     room: Room, folder: Path, bulk: Switch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(filler, "WINDOW", 1)
-    collection_id = await published(room, folder)
     bulk.open += [folder / "newer.md", Path("/elsewhere/other.md")]
+    collection_id = await published(room, folder)
     bulk.there.set()
     await room.embedded(collection_id)
     assert [text.split("topic")[1][0] for text in bulk.asked] == ["1", "2", "0"]
+
+
+async def test_two_jobs_of_one_collection_are_not_at_work_together(
+    room: Room, folder: Path, bulk: Switch
+) -> None:
+    bulk.hung.clear()
+    bulk.there.set()
+    collection_id = await published(room, folder)
+    while not bulk.asked:
+        await asyncio.sleep(0.01)
+    first = await filling(room, collection_id)
+    async with room.db.write() as conn:
+        second = await jobs.enqueue(conn, "embed", room.owner, {}, collection_id)
+    room.runner.wake()
+    async with asyncio.timeout(10):
+        assert (await room.runner.wait(second.id)).state == "ready"
+    assert (await filling(room, collection_id)).id == first.id
+    bulk.hung.set()
+    await room.embedded(collection_id)
+    assert not await room.indexes.missing(collection_id)
 
 
 async def test_a_hung_embedder_delays_no_file_and_no_edit(room: Room, folder: Path, bulk: Switch) -> None:

@@ -34,6 +34,8 @@ def write(root: Path, *paths: str) -> None:
         ("notes.bak.md", None),
         (".env.local", "may hold secrets"),
         ("id_rsa", "may hold secrets"),
+        ("shadow", "may hold secrets"),
+        ("htpasswd", "may hold secrets"),
         ("app.min.js", "generated"),
         ("schema_pb2.py", "generated"),
         ("yarn.lock", "generated"),

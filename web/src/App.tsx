@@ -77,7 +77,7 @@ export function App() {
             aria-controls="panel"
             onClick={() => setPanel(!panel)}
           >
-            Documents{documents.length ? ` (${documents.length})` : ""}
+            Documents{documents.length ? ` (${documents.length.toLocaleString("en")})` : ""}
           </button>
           <button type="button" className="quiet" onClick={reset} aria-label="New conversation">
             New<span className="wide"> conversation</span>

@@ -82,7 +82,7 @@ def _what_goes(chosen: dict[str, Any], documents: str) -> str:
 
 
 def _what_stays(chosen: dict[str, Any]) -> str:
-    return f". The files in {chosen['root']} are where they were" if chosen["root"] else ""
+    return f". Nothing in {chosen['root']} was touched" if chosen["root"] else ""
 
 
 def _confirmed(what: str, name: str) -> bool:

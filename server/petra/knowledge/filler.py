@@ -17,7 +17,6 @@ from petra.knowledge.blocks import embedded_text
 from petra.knowledge.embedding import BATCH, Embedding, Endpoint, Texts, by_length
 from petra.knowledge.index import Indexes
 from petra.knowledge.space import Space
-from petra.knowledge.turns import Turns
 from petra.storage import chunks, collections, documents, jobs, unembedded, vectors
 from petra.storage.collections import Collection
 from petra.storage.database import Database
@@ -66,7 +65,6 @@ class Filler:
         self._now = Embedding(db, model_id, now)
         self._wake = wake
         self._open_files = open_files
-        self._turns = Turns()
         self._filling: set[str] = set()
         self._again: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,21 +113,25 @@ class Filler:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def run(self, context: JobContext) -> None:
-        """Handle a job of kind "embed"."""
+        """Handle a job of kind "embed". While one is at work on a collection, another has nothing to do but
+        to make it look again."""
         collection_id = str(context.job.collection_id)
-        async with self._turns.of(collection_id):
-            async with self._db.read() as conn:
-                collection = await collections.get(conn, collection_id)
-            if collection is None:
-                raise NotFound("The collection is gone", cause="It was removed meanwhile")
-            self._filling.add(collection_id)
+        if collection_id in self._filling:
+            self._again.add(collection_id)
+            return
+        self._filling.add(collection_id)
+        try:
             try:
+                async with self._db.read() as conn:
+                    collection = await collections.get(conn, collection_id)
+                if collection is None:
+                    raise NotFound("The collection is gone", cause="It was removed meanwhile")
                 await self._fill_all(context, collection)
-            except Cancelled:
-                await self._indexes.refresh(collection_id)
-                raise
             finally:
                 self._filling.discard(collection_id)
+        except Cancelled:
+            await self._indexes.refresh(collection_id)
+            raise
 
     async def _fill_all(self, context: JobContext, collection: Collection) -> None:
         tries = 0

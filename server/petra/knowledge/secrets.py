@@ -15,7 +15,7 @@ from itertools import islice
 from typing import NamedTuple
 
 _NAME = re.compile(
-    r"\.env(\..+)?|.+\.env|\.envrc|[._]netrc|\.npmrc|\.pypirc|\.pgpass|\.my\.cnf|\.htpasswd|\.dockercfg"
+    r"\.env(\..+)?|.+\.env|\.envrc|[._]netrc|\.npmrc|\.pypirc|\.pgpass|\.my\.cnf|\.?htpasswd|g?shadow-?|\.dockercfg"
     r"|\.git-credentials|credentials(\..+)?|.+[-_]credentials\.json|client_secret.*\.json|(?:(?!service[-_]?account).)*+service[-_]?account.*\.json"
     r"|secrets\.(json|ya?ml|toml|ini)|kubeconfig|wallet\.dat|id_(rsa|dsa|ecdsa|ed25519)(_.+)?(\.pub)?"
     r"|.+\.(pem|key|p8|p12|pfx|jks|keystore|kdbx?|ppk|gpg|asc|tfstate|tfvars|ovpn)"

@@ -33,6 +33,8 @@ export function DocumentPanel({ collections, documents, jobs, uploads, openId, a
     .map((collection) => ({ collection, all: documents.filter((one) => one.collection === collection.name) }))
     .filter(({ collection, all }) => collection.folder || all.length > 0);
 
+  const homes = new Map(collections.map((one) => [one.id as JobView["collection_id"], one.name]));
+
   return (
     <section className="documents" aria-labelledby="documents-title">
       <header>
@@ -56,7 +58,7 @@ export function DocumentPanel({ collections, documents, jobs, uploads, openId, a
       {jobs
         .filter((job) => isWorking(job) && !job.document_id)
         .map((job) => (
-          <FolderJob key={job.id} job={job} home={collections.find((one) => one.id === job.collection_id)?.name} />
+          <FolderJob key={job.id} job={job} home={groups.length > 1 ? homes.get(job.collection_id) : undefined} />
         ))}
       {groups.length + sending.length === 0 && <p className="hint">Nothing here yet. Drop files anywhere on this page.</p>}
       {sending.length > 0 && (

@@ -43,7 +43,7 @@ export function jobName({ kind, state, model }: JobView, home?: string): string 
     case "ingest":
       return "Reading a file";
     case "embed":
-      return "Learning what passages mean";
+      return home ? `Learning what passages of ${home} mean` : "Learning what passages mean";
     case "pull":
       return `${state === "verifying" ? "Checking" : "Downloading"} ${model ?? "a model"}`;
     case "reindex":
