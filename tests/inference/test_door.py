@@ -1,5 +1,6 @@
 """A worker on a network address: a token, and only its own Host."""
 
+import asyncio
 import contextlib
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from petra.inference.worker.main import _site
@@ -35,6 +37,32 @@ async def test_token_and_host(tmp_path: Path) -> None:
         assert await status(address) == 401
         assert await status(address, Authorization="Bearer wrong") == 401
         assert await status(address, Authorization=f"Bearer {TOKEN}", Host="evil.example") == 403
+        reader, writer = await asyncio.open_connection(*address.split(":"))
+        writer.write(
+            b"GET /health HTTP/1.1\r\nHost: %b\r\nAuthorization: Bearer \xff\r\n\r\n" % address.encode()
+        )
+        assert b" 401 " in await reader.readline()
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("rest", "error"),
+    [
+        (b"Transfer-Encoding: chunked\r\n\r\n5\r\nMy secret text\r\n0\r\n\r\n", "BadHttpMessage"),
+        (b"X: " + b"My secret text" * 1000 + b"\r\n\r\n", "LineTooLong"),
+    ],
+    ids=["wrong length", "long header"],
+)
+async def test_what_is_no_http_is_refused_and_its_text_is_not_logged(
+    tmp_path: Path, rest: bytes, error: str
+) -> None:
+    with worker(tmp_path, "stub") as address:
+        reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+        writer.write(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\n" + rest)
+        assert b" 400 " in await reader.readline()
+        writer.close()
+    log = (tmp_path / "stub.log").read_text()
+    assert error in log and "secret" not in log
 
 
 def test_a_network_address_without_a_token_is_refused() -> None:

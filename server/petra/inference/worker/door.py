@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,8 @@ def guard(door: Door) -> Any:
             raise NotAllowed("This worker does not answer to that Host")
         if door.token is not None:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), door.token.encode()):
+            # aiohttp reads bytes that are no text as lone surrogates.
+            if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), door.token.encode()):
                 raise NotAuthenticated("The token is missing or wrong")
         return await handler(request)
 
@@ -52,6 +54,22 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.json_response(problems.refusal(error.reason, error.status), status=error.status)
     except Exception as error:  # the last resort of every request
         return web.json_response(problems.unforeseen(error), status=500)
+
+
+def log() -> logging.Logger:
+    """For aiohttp, which reports requests that are no HTTP with the bytes that stand in them: people's text,
+    where a length was wrong. Only what is wrong is kept."""
+    found = logging.getLogger("petra.worker.http")
+    if not found.filters:
+        found.addFilter(_without_text)
+    return found
+
+
+def _without_text(record: logging.LogRecord) -> bool:
+    error = record.exc_info[0] if record.exc_info else None
+    record.msg, record.args = f"A request failed: {error.__name__ if error else 'no error'}", ()
+    record.exc_info = record.exc_text = None
+    return True
 
 
 def unstalled(seconds: float) -> Any:

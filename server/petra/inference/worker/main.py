@@ -19,7 +19,7 @@ from petra.errors import PetraError, SettingsError
 from petra.inference import reports
 from petra.inference.worker import app as http
 from petra.inference.worker import arguments
-from petra.inference.worker.door import Door
+from petra.inference.worker.door import Door, log
 from petra.inference.worker.engine import ChatEngine, Embedder, Reranker
 from petra.inference.worker.metrics import Collectors, WorkerMetrics
 from petra.inference.worker.options import EngineOptions
@@ -88,6 +88,7 @@ async def _serve(args: argparse.Namespace) -> None:
         application,
         handler_cancellation=True,
         access_log=None,
+        logger=log(),
         shutdown_timeout=1.0,
         keepalive_timeout=HEADER_SECONDS,
         auto_decompress=False,  # a compressed body is refused: it may be a bomb
