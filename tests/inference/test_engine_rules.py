@@ -25,18 +25,21 @@ POISON = 99  # nobody says it by chance
 
 
 class Timed(StandIn):
-    """A step takes STEP and ROW for each of its rows; `steps` are those that were asked for."""
+    """A step takes STEP and ROW for each of its rows; `steps` are those that were asked for, `codes` what
+    came of them."""
 
     def __init__(self, faults: Callable[[Sequence[Row]], int] = lambda rows: DONE) -> None:
         super().__init__(cells=20_000, context=4000, sequences=40, faults=faults)
         self.batch = 512
         self.now = 0.0
         self.steps: list[list[Row]] = []
+        self.codes: list[int] = []
 
     def decode(self, rows: Sequence[Row], adapter: str | None = None) -> int:
         self.steps.append(list(rows))
         self.now += STEP + ROW * len(rows)
-        return super().decode(rows, adapter)
+        self.codes.append(super().decode(rows, adapter))
+        return self.codes[-1]
 
     def clock(self) -> float:
         return self.now
@@ -107,6 +110,17 @@ def test_where_nobody_writes_a_step_may_be_longer() -> None:
     room.ask(prompt(1900))
     room.batcher.step()
     assert 1.4 * TARGET < room.decoder.now <= TARGET * ALONE + STEP
+
+
+def test_more_writers_than_a_step_takes_take_turns() -> None:
+    room = Room(places=10)
+    readers = [room.ask([n, n], most=60) for n in range(10)]
+    room.until(lambda: all(reader.said_tokens for reader in readers))
+    room.decoder.batch = 4
+    before = [len(reader.said_tokens) for reader in readers]
+    for _ in range(10):
+        room.batcher.step()
+    assert all(2 <= len(reader.said_tokens) - said <= 6 for reader, said in zip(readers, before, strict=True))
 
 
 def planned(tokens: list[int], *, others: int = 0, queued: bool = False, most: int = 50) -> int:
@@ -235,6 +249,17 @@ def test_when_who_reads_for_all_leaves_the_next_does() -> None:
     assert room.decoder.decoded <= 32 + 60 + 2 * (5 + 19)
 
 
+def test_what_nobody_uses_leaves_before_a_step_needs_its_room() -> None:
+    room = Room()
+    room.decoder.cells = 100
+    grows, short = room.ask(prompt(70), most=28), room.ask(prompt(16, first=2), most=3, owner="bob")
+    room.until(lambda: short.reason)
+    assert room.batcher.cache.used > 70 + 16, "it stays while there is room"
+    room.finish()
+    assert grows.said_tokens == alone(prompt(70), 28)
+    assert set(room.decoder.codes) == {DONE}
+
+
 def test_what_is_public_is_kept_for_everybody_once_it_was_read() -> None:
     room = Room()
     question(room, "ann")
@@ -256,6 +281,11 @@ def test_who_makes_every_step_fail_fails_alone() -> None:
     assert isinstance(bad.error, ModelUnavailable) and "-3" in bad.error.cause
     assert [reader.error for reader in others] == [None] * 5
     assert [reader.said_tokens for reader in others] == [alone(tokens, 20) for tokens in prompts]
+    for _ in range(room.decoder.sequences):
+        room.ask([POISON, 7], owner="eve")
+        room.finish()
+    assert room.ask([7, 7]).error is None, "nothing is left of those who failed"
+    room.finish()
 
 
 def test_a_step_that_was_interrupted_is_taken_again_by_all() -> None:
@@ -289,6 +319,42 @@ def test_a_reader_that_breaks_ends_its_own_answer_only(capsys: pytest.CaptureFix
     assert whole.said_tokens == alone([3, 4], 4)
     logged = capsys.readouterr().err
     assert "ZeroDivisionError in said" in logged and "person" not in logged
+
+
+def test_who_leaves_at_once_costs_no_step() -> None:
+    class Leaves(Reader):
+        def began(self, reused: int) -> None:
+            self.gone = True
+
+    room = Room()
+    room.ask(prompt(100), reader=Leaves())
+    room.finish()
+    assert not room.decoder.steps
+
+
+def test_an_answer_that_comes_to_its_end_with_the_last_token_is_whole() -> None:
+    class Stops(Reader):
+        def said(self, chosen: Chosen) -> Reason | None:
+            super().said(chosen)
+            return "stop" if len(self.said_tokens) == 4 else None
+
+    room = Room()
+    readers = [room.ask([1, 2], most=most, reader=Stops()) for most in (3, 4, 5)]
+    room.finish()
+    assert [reader.reason for reader in readers] == ["length", "stop", "stop"]
+
+
+def test_after_a_fault_nothing_that_is_in_the_cache_is_trusted() -> None:
+    room = Room()
+    room.ask(prompt(100), public=60)
+    room.finish()
+    assert room.decoder.used and room.batcher.cache.kept
+    under_way, queued = room.ask(prompt(50, first=2)), Reader()
+    room.batcher.step()
+    room.ask(prompt(50, first=3), reader=queued)
+    room.batcher.slots.fail_all(ModelUnavailable("anything"))
+    assert under_way.error and queued.error and room.batcher.idle
+    assert not room.decoder.used and not room.batcher.cache.kept
 
 
 def test_who_has_read_for_all_of_the_time_is_told_and_who_has_written_has_an_answer() -> None:

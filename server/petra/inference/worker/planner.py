@@ -82,6 +82,5 @@ class Planner:
         """What the only answer may say next. Beside others it would cost them time."""
         if slot.pending != 1 or not self._decoder.can_trim:
             return ()
-        tokens = slot.holding.tokens
-        left = min(slot.work.most - len(slot.work.said), self._decoder.context - len(tokens))
-        return tuple(slot.lookup.propose(tokens)) if left > PROPOSED else ()
+        left = slot.work.most - len(slot.work.said)
+        return tuple(slot.lookup.propose(slot.holding.tokens)) if left > PROPOSED else ()

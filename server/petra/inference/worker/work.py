@@ -41,9 +41,9 @@ class Listener(Protocol):
 class Work:
     """One answer to write.
 
-    At most `most` tokens after `tokens`, in at most `seconds` from its admission. `reserve` of them are
-    certain to find room. The first `public` tokens may be shared with everybody. `reuse` false reads all
-    anew. `sampler` is closed at the end.
+    At most `most` tokens after `tokens`, which together fit into the model's context, in at most `seconds`
+    from its admission. `reserve` of them are certain to find room. The first `public` tokens may be shared
+    with everybody. `reuse` false reads all anew. `sampler` is closed at the end.
     """
 
     tokens: list[int]
