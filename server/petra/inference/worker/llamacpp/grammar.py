@@ -321,15 +321,15 @@ def _mapping(value: Any, word: str) -> Mapping[str, Any]:
 
 
 def _range(schema: Mapping[str, Any], low: str, high: str) -> tuple[int, int | None]:
-    least, most = schema.get(low, 0), schema.get(high)
+    least, most = schema.get(low), schema.get(high)
     for word, value in ((low, least), (high, most)):
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_REPETITIONS:
             raise _refused(f"`{word}` has to be from 0 to {MOST_REPETITIONS}")
-    if most is not None and most < least:
+    if most is not None and most < (least or 0):
         raise _refused(f"`{high}` is less than `{low}`")
-    return least, most
+    return least or 0, most
 
 
 def _times(item: str, least: int, most: int | None, done: int) -> str:
