@@ -1,5 +1,5 @@
-"""Eight editors that ask all the time, in a process of their own, so that what they compute is in nobody else's
-figures. `python askers.py SOCKET VERSION TOKEN`; every second it prints how many parts have come."""
+"""Eight editors that ask all the time, in a process of their own: what they compute is in no other figure.
+`python askers.py SOCKET VERSION TOKEN`; every second it prints how many parts have come."""
 
 from __future__ import annotations
 

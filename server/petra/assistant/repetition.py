@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 TIMES = 4
 """Repetitions after which nothing new is to be expected; verses and lists repeat a line three times."""
@@ -26,10 +27,24 @@ def repeats_itself(text: str) -> bool:
     long: rows of dashes, zeros or brackets are code and tables.
     """
     text = _LIST_NUMBER.sub("", text)
-    for length in range(SHORTEST, min(LONGEST, len(text) // 2) + 1):
+    for length in _distances(text):
         unit = text[-length:]
         if text.endswith(unit * (2 if length >= PARAGRAPH else TIMES)):
             words = sum(char.isalpha() for char in unit) > length // 2
             if words or length >= ENDLESS:
                 return True
     return False
+
+
+def _distances(text: str) -> Iterator[int]:
+    """How far before its end `text` has its last few characters once more: only so long can a piece be that
+    it ends in repeatedly."""
+    longest = min(LONGEST, len(text) // 2)
+    end = len(text) - SHORTEST
+    first, last, ending = end - longest, end - SHORTEST, text[-SHORTEST:]
+    while last >= max(first, 0):
+        last = text.rfind(ending, max(first, 0), last + SHORTEST)
+        if last < 0:
+            return
+        yield end - last
+        last -= 1
