@@ -7,7 +7,7 @@ import json
 import re
 import threading
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from petra.errors import BadRequest, Busy, ModelFileError, ModelUnavailable, NotFound, PetraError, TooLarge
 from petra.inference.worker import vectors
 from petra.inference.worker.app import build
-from petra.inference.worker.engine import Ended, Piece, Stopped, TokenLogprob, Waiting
+from petra.inference.worker.engine import Ended, Piece, Stopped, TokenLogprob, Vectors, Waiting
 from petra.inference.worker.registry import Registry
 from petra.inference.worker.stub import StubEngine
 from tests.inference.scripted import Scripted, application, served
@@ -421,6 +421,30 @@ async def test_what_cannot_be_embedded_is_refused(body: Body) -> None:
         with pytest.raises(Refused) as refused:
             await post(address, "/v1/embeddings", ({"input": "a"} | body) if body else {})
     assert refused.value.status == 400
+
+
+async def test_more_than_may_wait_is_refused_and_one_alone_never_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(StubEngine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.begun, self.go = asyncio.Event(), asyncio.Event()
+
+        async def embed(self, texts: Sequence[str]) -> Vectors:
+            self.begun.set()
+            await self.go.wait()
+            return await super().embed(texts)
+
+    monkeypatch.setattr(vectors, "MOST_CHARACTERS", 10)
+    engine = Slow()
+    async with application(lambda: build(embed=engine)) as address:
+        first = asyncio.create_task(post(address, "/v1/embeddings", {"input": "a text of its own"}))
+        await engine.begun.wait()
+        with pytest.raises(Refused) as refused:
+            await post(address, "/v1/embeddings", {"input": "a"})
+        assert (refused.value.status, refused.value.error["code"]) == (429, "busy")
+        engine.go.set()
+        assert (await first)["data"]
+        assert (await post(address, "/v1/embeddings", {"input": "a"}))["data"]
 
 
 async def test_vectors_are_written_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
