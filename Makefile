@@ -12,7 +12,7 @@ GPU_FLAG := $(if $(filter 1,$(GPU)),--gpu)
 
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/.*' 2>/dev/null)
 
-.PHONY: help setup run dev test test-setup lint format bench-start bench-attribution bench-embedding \
+.PHONY: help setup run dev test test-setup test-vscode lint format bench-start bench-attribution bench-embedding \
 	bench-engine bench-knowledge soak-engine soak pins clean bench-lsp soak-lsp FORCE
 
 help: ## list these targets
@@ -28,6 +28,10 @@ dev: setup .make/test ## run the server and the page, both reloading when their 
 
 test: test-setup ## run every check and test, one summary (ARGS="-k search" is for pytest)
 	@exec $(BIN)/python -m tests.run_all $(ARGS)
+
+test-vscode: setup .make/test .make/vscode ## drive the real VS Code, which `make test` does not: two to five minutes
+	@sh $(SETUP)/browser.sh
+	@exec $(BIN)/python -m pytest --timeout 600 tests/editors/try_vscode.py $(ARGS)
 
 test-setup: setup .make/test
 	@sh $(SETUP)/browser.sh
@@ -103,6 +107,9 @@ clean: ## remove all that was installed and built here; documents, models and co
 	@echo "Installing what the tests need"
 	@$(PIP) install -qq --no-build-isolation -c constraints.txt -e '.[test]'
 	@touch $@
+
+.make/vscode: .make/venv $(SETUP)/vscode.sh
+	@sh $(SETUP)/vscode.sh
 
 .make/npm: .make/preflight web/package.json web/package-lock.json
 	@echo "Installing what the page is built with"

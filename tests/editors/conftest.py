@@ -7,8 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.editors.house import Home, home
+from tests.editors.terminal import SECONDS
 from tests.lsp.desk import write
 from tests.serving import Served, environment, petra, served
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One wait may take all the time that a test elsewhere has."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(3 * SECONDS))
 
 
 @pytest.fixture(scope="package")

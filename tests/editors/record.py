@@ -1,15 +1,7 @@
 """`python -m tests.editors.record [NAME…]`: write down what editors say in `initialize`, as
-tests/lsp/profiles/NAME.json. Without names: those that `make test-setup` installs.
+tests/lsp/profiles/NAME.json. Without names: all of them (`make test-setup .make/vscode` installs them).
 
-VS Code is not among those: it takes two minutes to compile. It is code-server, which is VS Code in a browser.
-On Debian, with Node 24 and npm on the path:
-
-    apt-get install build-essential libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev
-    npm install --foreground-scripts --prefix .make/vscode code-server@4.139.1
-    npm install --prefix .make/vscode/extension vscode-languageclient@11.0.0
-    python -m tests.editors.record vscode
-
-Two are not recorded: Sublime Text and JetBrains' IDEs cannot be had without an account. What their clients
+Two are not recorded: Sublime Text and JetBrains' IDEs, which are in no package registry. What their clients
 say was read from their source, at the commit that stands in the profile.
 """
 
@@ -43,8 +35,6 @@ EDITORS: dict[str, Callable[[Home, Path], AbstractContextManager[Any]]] = {
     "kate": kate,
     "vscode": vscode,
 }
-BY_HAND = ("vscode",)
-"""Those that are recorded only when they are named."""
 
 
 def said(name: str, at: Home, path: Path) -> dict[str, Any]:
@@ -68,7 +58,7 @@ def main(names: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="petra-") as place:
         write(Path(place) / "notes")
         with served(Path(place) / "data") as server:
-            for name in names or [name for name in EDITORS if name not in BY_HAND]:
+            for name in names or EDITORS:
                 recorded = said(name, home(Path(place) / name, server), Path(place) / "notes" / "queue.py")
                 text = json.dumps(recorded, indent=1, sort_keys=True)
                 (PROFILES / f"{name}.json").write_text(text + "\n")
