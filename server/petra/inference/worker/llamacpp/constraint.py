@@ -5,8 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import llama_cpp as lib
@@ -45,6 +44,11 @@ class Constraint:
         if not self._native:
             raise wrong("llama.cpp cannot read it")
         self._free = native.freed(self, self._native)
+        # What is asked of one token at a time, 200 times where tokens are read byte by byte, is made once.
+        self._one = lib.llama_token_data()
+        self._alone = lib.llama_token_data_array(
+            data=ctypes.pointer(self._one), size=1, selected=-1, sorted=False
+        )
         # The token that was found to follow, and the state behind it.
         self._ahead: tuple[int, Any, Callable[[], object]] | None = None
 
@@ -78,22 +82,24 @@ class Constraint:
         rest = tried[long]
         rest = rest[np.argsort(-rest["logit"])[:MOST_LONG]]
         kept: list[int] = []
-        with _limited(MOST_SEARCHING) as check:
-            for number, token in enumerate(rest["id"].tolist()):
-                if len(kept) < count and self.allows(token):
-                    kept.append(number)
-                check()
+        until = time.thread_time() + MOST_SEARCHING
+        for number, token in enumerate(rest["id"].tolist()):
+            if len(kept) < count and self.allows(token):
+                kept.append(number)
+            if time.thread_time() > until:
+                raise _too_long()
         return np.concatenate([found, rest[kept]]) if kept else found
 
-    def _asked(self, tried: Candidates, state: Any = None) -> Candidates:
+    def _asked(self, tried: Candidates) -> Candidates:
         array = native_array(tried)
-        with _limited(MOST_SEARCHING):
-            lib.llama_sampler_apply(state or self._native, ctypes.byref(array))
+        _within(MOST_SEARCHING, lib.llama_sampler_apply, self._native, ctypes.byref(array))
         allowed: Candidates = tried[np.isfinite(tried["logit"])]
         return allowed
 
     def _may(self, state: Any, token: int) -> bool:
-        return len(self._asked(candidates(np.array([token])), state)) > 0
+        self._one.id, self._one.logit = token, 0.0
+        _within(MOST_SEARCHING, lib.llama_sampler_apply, state, ctypes.byref(self._alone))
+        return math.isfinite(self._one.logit)
 
     def _follows(self, token: int, parts: Sequence[int]) -> bool:
         """Whether a token of several bytes may come next. Byte by byte, on a copy: ways that meet again
@@ -144,21 +150,15 @@ class Constraint:
 
 
 def _accept(state: Any, token: int) -> None:
-    with _limited(MOST_ACCEPTING):
-        lib.llama_sampler_accept(state, token)
+    _within(MOST_ACCEPTING, lib.llama_sampler_accept, state, token)
 
 
-@contextmanager
-def _limited(seconds: float) -> Iterator[Callable[[], None]]:
-    """Raises BadRequest when what is inside took longer; the function it gives does so in the middle."""
-    begun = time.thread_time()
-
-    def check() -> None:
-        if time.thread_time() - begun > seconds:
-            raise _too_long()
-
-    yield check
-    check()
+def _within(seconds: float, function: Callable[..., object], *arguments: Any) -> None:
+    """Call it. Raises BadRequest when it took longer."""
+    until = time.thread_time() + seconds
+    function(*arguments)
+    if time.thread_time() > until:
+        raise _too_long()
 
 
 def _too_long() -> BadRequest:
