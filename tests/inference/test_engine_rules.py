@@ -11,6 +11,7 @@ from petra.inference.worker.batcher import Batcher, Options
 from petra.inference.worker.decoder import ABORTED, DONE, NO_ROOM, Chosen, Row
 from petra.inference.worker.engine import Sampling
 from petra.inference.worker.planner import ALONE, Planner
+from petra.inference.worker.scheduler.admission import PATIENCE
 from petra.inference.worker.scheduler.cost import StepCost
 from petra.inference.worker.scheduler.lookup import PROPOSED
 from petra.inference.worker.scheduler.prefixes import Holding, Kind
@@ -176,6 +177,29 @@ def test_of_who_has_gone_nothing_is_kept_but_their_histories() -> None:
         room.ask(prompt(20, first=n), owner=f"o{n}")
     room.finish()
     assert len(room.batcher.slots.read) <= Options().places
+
+
+def test_small_ones_pass_a_large_one_for_a_while_and_not_for_ever() -> None:
+    room = Room()
+    room.decoder.cells = 100
+    small: list[Reader] = []
+
+    def keep_asking() -> None:
+        while sum(reader.reason is None for reader in small) < 4:
+            most = 5 + len(small) % 7  # so that they do not all end at once
+            small.append(room.ask([len(small) % 50] * 5, most=most, reserve=most))
+
+    keep_asking()
+    room.batcher.step()
+    large = room.ask(prompt(10), most=80, reserve=80)
+    since = room.decoder.now
+    while large.reused is None:
+        keep_asking()
+        room.batcher.step()
+        assert room.decoder.now - since < PATIENCE + 1
+    assert sum(reader.reason is not None for reader in small) > 20
+    room.finish()
+    assert large.said_tokens == alone(prompt(10), 80)
 
 
 # -- room, and what is shared
