@@ -33,6 +33,7 @@ from tests.inference.scheduler.stand_in import StandIn
 
 VOCABULARY = Vocabulary(lambda token: bytes([97 + token % 26]), lambda token: False)
 METRICS = WorkerMetrics("stand-in")
+BROKEN = -99
 
 
 def ticket(user: str | None = None) -> Ticket:
@@ -184,6 +185,8 @@ def test_a_step_that_takes_far_too_long_is_overdue_and_the_next_has_fewer_thread
         def decode(self, rows: Sequence[Row], adapter: str | None = None) -> int:
             overdue_at.append(stepper.overdue_at - now[0])
             now[0] += self.seconds
+            if self.code == BROKEN:
+                raise ZeroDivisionError
             return self.code
 
     now, overdue_at = [0.0], list[float]()
@@ -206,6 +209,10 @@ def test_a_step_that_takes_far_too_long_is_overdue_and_the_next_has_fewer_thread
     for _ in range(30):
         step()
     assert step() > 10, "it is the machine that is slow"
+    decoder.code = BROKEN
+    with pytest.raises(ZeroDivisionError):
+        step()
+    assert stepper.computing == () and stepper.overdue_at == float("inf")
 
 
 # -- who may queue, and where they stand

@@ -55,10 +55,12 @@ class Stepper(Generic[Work]):
         if self.threads.now > 1 and self._decoder.can_trim:
             expected = self.cost.seconds(writing, reading)
             self.overdue_at = begun + max(OVERDUE * expected, LEAST_OVERDUE)
-        code = self._decoder.decode(rows, adapter)
-        ended = self._clock()
-        overdue, self.overdue_at = ended > self.overdue_at, math.inf
-        self.computing = ()
+        try:
+            code = self._decoder.decode(rows, adapter)
+        finally:
+            ended = self._clock()
+            overdue, self.overdue_at = ended > self.overdue_at, math.inf
+            self.computing = ()
         if code == DONE:
             self.cost.learn(writing, reading, ended - begun)
             self._seconds = ended - begun
