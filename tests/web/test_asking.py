@@ -105,3 +105,18 @@ def test_a_model_that_is_away_is_said_with_a_remedy(chromium, visit, notes, tmp_
         expect(one.page.locator(".turn").get_by_role("alert")).to_have_text(reason, use_inner_text=True)
         expect(one.page.locator(".turn").get_by_role("button", name="Ask again")).to_be_visible()
         one.end()
+
+
+def test_a_server_that_ends_in_an_answer_is_said_with_a_remedy(visit, notes, tmp_path: Path, stub_model):
+    settings = {"MODEL_PATH": stub_model, "EMBEDDING_MODEL": stub_model, "RERANK_THRESHOLD": "-1"}
+    with served(tmp_path / "data", **settings) as server:
+        one = visit(server)
+        one.expected += ["Failed to load resource", "WebSocket connection"]
+        one.add_and_wait(notes[1])
+        turn = one.ask("What is the zebra crossing rule?")
+        expect(turn.locator(".answer")).to_contain_text("word1")
+        server.process.kill()
+        expect(turn.get_by_role("status")).to_contain_text("Connecting again")
+        said = one.page.locator(".notice").filter(has_text="Petra is not answering")
+        expect(said).to_contain_text("petra serve", timeout=30_000)
+        one.end()

@@ -114,6 +114,7 @@ export function App() {
           loaded={library.value !== null}
           sending={uploads.filter((one) => !one.error).length}
           model={readiness(status.value, jobs)}
+          away={library.error?.code === noServer.code}
           add={addFiles}
         />
 

@@ -19,13 +19,15 @@ interface Props {
   /** Files on their way to the server. */
   sending: number;
   model: Readiness;
+  /** Whether nothing else reaches the server either: then it is more than a connection that broke. */
+  away: boolean;
   add: (files: readonly File[]) => void;
 }
 
 const EVERYTHING = "";
 
 /** The conversation and the question box. */
-export function Ask({ input, conversation, documents, loaded, sending, model, add }: Props) {
+export function Ask({ input, conversation, documents, loaded, sending, model, away, add }: Props) {
   const { thread, link, ask, stop } = conversation;
   const [scope, setScope] = useState(EVERYTHING);
   const [refused, setRefused] = useState(false);
@@ -85,7 +87,7 @@ export function Ask({ input, conversation, documents, loaded, sending, model, ad
             <ChooseFiles add={add}>Choose files</ChooseFiles>
           </Notice>
         )}
-        {link === "lost" && !current(thread) && <Notice tone="calm" error={noServer} />}
+        {link === "lost" && (away || !current(thread)) && <Notice tone="calm" error={noServer} />}
         {link !== "lost" && model.notice && <Notice error={model.notice} tone={model.tone} />}
         {ready > 0 && working > 0 && (
           <p className="hint">

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { CollectionView, DocumentView, JobView } from "../server/api";
 import { ChooseFiles } from "./ChooseFiles";
-import { inOrder, isWorking, jobName, jobProgress, jobsByDocument, plural } from "./describe";
+import { inOrder, isWorking, jobName, jobProgress, jobsByDocument, nameOf, plural } from "./describe";
 import { DocumentRow } from "./DocumentRow";
 import { Group } from "./Group";
 import { UploadRow } from "./UploadRow";
@@ -102,7 +102,7 @@ export function DocumentPanel({ collections, documents, jobs, uploads, openId, a
 
 /** The server answers an upload only when it has read the file; its row is there long before. */
 function hasArrived(upload: Upload, documents: readonly DocumentView[]): boolean {
-  return !upload.error && upload.sent === upload.total && documents.some((one) => one.name === upload.name);
+  return !upload.error && upload.sent === upload.total && documents.some((one) => one.name === nameOf(upload.name));
 }
 
 /** Work that belongs to no single document: a folder, or a model on its way. */

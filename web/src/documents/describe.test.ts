@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { DocumentView, JobView } from "../server/api";
-import { folderOf, inOrder, jobProgress, progressOf, visible } from "./describe";
+import { folderOf, inOrder, jobProgress, nameOf, progressOf, visible } from "./describe";
 
 test("what would make a path read as another is made visible, and nothing else", () => {
   expect(visible("src/invoice\u202efdp.exe\n")).toBe("src/invoice\uFFFDfdp.exe\uFFFD");
@@ -52,4 +52,9 @@ test("what could not be read stands before a thousand files that could", () => {
 test("a file's folder is told, and none where it has none", () => {
   expect(folderOf("docs/api/README.md")).toBe("docs/api/");
   expect(folderOf("README.md")).toBe("");
+});
+
+test("a file is known again by the name that the server gives it", () => {
+  expect(nameOf("U\u0308bung 👩\u200d🚀.pdf")).toBe("\u00dcbung 👩🚀.pdf");
+  expect(nameOf(" plain.txt")).toBe("plain.txt");
 });

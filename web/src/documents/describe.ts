@@ -91,6 +91,9 @@ export function size(bytes: number): string {
 /** A path with its control and bidirectional characters made visible: they could make it read as another. */
 export const visible = (path: string): string => path.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\uFFFD");
 
+/** The name that the server gives a file of this name: composed, and without what cannot be seen. */
+export const nameOf = (file: string): string => file.normalize("NFC").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "").trim();
+
 /** Documents in the order of the list: what is on its way, what could not be read, the rest by path. */
 export const inOrder = (documents: readonly DocumentView[]): DocumentView[] =>
   [...documents].sort((a, b) => rank(a) - rank(b) || compareText(a.path, b.path));
