@@ -8,6 +8,7 @@ all_here() {
     for program in tmux emacs kate Xvfb xdotool dbus-run-session; do
         command -v "$program" >/dev/null 2>&1 || return 1
     done
+    emacs --batch --eval "(require 'eglot)" 2>/dev/null || return 1
     [ -x .make/editors/bin/hx ]
 }
 all_here && exit 0
