@@ -115,6 +115,8 @@ class Slots:
 
     def _next(self) -> Work | None:
         """Who may start now."""
+        if len(self._slots) >= self._places:
+            return None
         works = {work.number: work for work in self.waiting}
         chosen = admission.choose(
             self._candidates(),
