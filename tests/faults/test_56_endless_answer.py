@@ -32,4 +32,5 @@ async def test_seconds(tmp_path: Path) -> None:
         assert answer.reason == "length" and said and answer.text[:said] == SAID[:said]
         assert answer.usage["completion_tokens"] < 16_000
         assert not (await get(address, "/health"))["busy"]
-        assert (await ask(address, ENDLESS | {"max_tokens": BACK})).text == SAID
+        # One token: this answer has no more than half a second either.
+        assert (await ask(address, ENDLESS | {"max_tokens": 1})).text == SAID[:1]
