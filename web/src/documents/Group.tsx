@@ -85,5 +85,5 @@ export function Group({ collection, count, listed, failed, unfolded, removed, ch
 
 const whatGoes = (count: number, folder: boolean): string =>
   folder
-    ? `${plural(count, "document")}: what Petra has made of them is removed, and the folder is not followed any more. The files themselves stay.`
-    : `${plural(count, "document")}, which were uploaded: they are removed for good, with all that Petra has made of them.`;
+    ? `What Petra has made of ${plural(count, "document")} is removed, and the folder is not followed any more. The files themselves stay.`
+    : `This takes out ${plural(count, "uploaded document")}, removed for good with all that Petra has made of the text.`;
