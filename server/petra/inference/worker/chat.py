@@ -134,7 +134,7 @@ class LlamaEngine:
                     lambda: self._preparation.works(request), short=is_short(request)
                 )
             finally:
-                self._preparing_for[request.user] -= request.n
+                self._preparing_for -= Counter({request.user: request.n})  # which drops the name at zero
         except PetraError as error:
             self._metrics.refused(error.code)
             raise
