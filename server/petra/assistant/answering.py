@@ -144,10 +144,11 @@ class Answering:
                 Status(
                     "reading",
                     f"The conversation is longer than the model can read: "
-                    f"its first {built.turns_left_out} answers were left out",
+                    f"its oldest part was left out ({built.turns_left_out} of its answers)",
                 )
             )
-        stream.put(Status("reading", f"Reading {len(built.passages)} passages"))
+        count = len(built.passages)
+        stream.put(Status("reading", f"Reading {count} passage{'s' * (count != 1)}"))
         reason = await self._generate(endpoint, built, started)
         await self._check_sources()
         return reason
