@@ -29,7 +29,7 @@ dev: setup .make/test ## run the server and the page, both reloading when their 
 test: test-setup ## run every check and test, one summary (ARGS="-k search" is for pytest)
 	@exec $(BIN)/python -m tests.run_all $(ARGS)
 
-test-vscode: setup .make/test .make/vscode ## drive the real VS Code, which `make test` does not: two to five minutes
+test-vscode: setup .make/test .make/vscode ## drive the real VS Code, which `make test` does not: one to five minutes
 	@sh $(SETUP)/browser.sh
 	@exec $(BIN)/python -m pytest --timeout 600 tests/editors/try_vscode.py $(ARGS)
 
