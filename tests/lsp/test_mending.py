@@ -13,6 +13,7 @@ from pygls.uris import to_fs_path
 
 from petra.access import Identity
 from petra.lsp.mending import mend
+from petra.lsp.session import Session
 from tests.lsp.desk import Desk, desk
 from tests.lsp.zero import EVERYTHING, Editor, without
 
@@ -143,3 +144,24 @@ async def test_nobody_finishes_what_another_window_writes(at: Desk) -> None:
         second.open(uri, on_disk(uri).read_text())
         await first.until(lambda: "<!-- conversation" in first.text(uri))
         assert "*Stopped.*" not in first.text(uri) and not second.edits
+
+
+@pytest.mark.parametrize("over", [False, True], ids=["while it is written", "when it is over"])
+async def test_an_editor_that_takes_an_edit_late_shows_the_whole_answer(
+    at: Desk, monkeypatch: pytest.MonkeyPatch, over: bool
+) -> None:
+    monkeypatch.setattr(Session.request, "__defaults__", (None, 0.2))
+    async with at.caller(capabilities=EVERYTHING, kind=Editor) as editor:
+        uri = (await editor.run("petra.ask"))["uri"]
+        editor.type(uri, QUESTION)
+        editor.silent = ("workspace/applyEdit",)
+        await editor.run("petra.ask", {"uri": uri})
+        await wait_for(on_disk(uri), "<!-- answer")
+        if over:
+            await wait_for(on_disk(uri), "<!-- conversation")
+            await editor.until(lambda: editor.progress()[-1:] == ["end"])
+        assert "## Answer" not in editor.text(uri)
+        editor.silent = ()
+        editor.answer_late()
+        await editor.until(lambda: "<!-- conversation" in editor.text(uri))
+        assert "Waiting" not in editor.text(uri)

@@ -119,6 +119,13 @@ class Editor(Caller):
         )
         return found
 
+    def answer_late(self) -> None:
+        """Answer the first request that was met with silence."""
+        message = next(item for item in self.asked if "id" in item)
+        self.asked.remove(message)
+        result = self._answer(message["method"], message["params"])
+        self.send({"jsonrpc": "2.0", "id": message["id"], "result": result})
+
     async def until(self, true: Any) -> None:
         """Wait until `true()` holds, looking again at everything that happens."""
         async with asyncio.timeout(15):

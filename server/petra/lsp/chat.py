@@ -221,7 +221,8 @@ class Chats:
             await self._mending.leave(begun.sheet, begun.number, begun.answer_id, over=begun.over)
 
     def _touched(self, uri: str, text: str) -> None:
-        """An unfinished answer has come into an open file. It is nobody's where the server was killed."""
+        """An open file has an unfinished answer. It is nobody's where the server was killed, or where the
+        editor took so long for an edit that the answer was over before."""
         if answer_file.MARK in text and not self._busy(_as_we_write_it(uri)):
             self._session.background(self._mend(uri))
 

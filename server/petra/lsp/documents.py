@@ -59,7 +59,7 @@ class Overlay:
 
 
 Watcher = Callable[[str, str], None]
-"""Gets the URI of a file, and the text that it was opened with or that was put into it."""
+"""Gets the URI of a file and its whole text."""
 
 
 class Documents:
@@ -73,7 +73,7 @@ class Documents:
         self._watchers: list[Watcher] = []
 
     def watch(self, watcher: Watcher) -> None:
-        """Have `watcher` called with everything that comes into one of Petra's own answer files."""
+        """Have `watcher` called when one of Petra's own answer files was opened or changed."""
         self._watchers.append(watcher)
 
     def methods(self) -> Sequence[Method]:
@@ -114,8 +114,7 @@ class Documents:
         ours = self._session.owns(item.uri)
         self._open[item.uri] = Open(item.uri, item.language_id, item.version, text, self._count, ours)
         self._fit(self._open[item.uri])
-        if ours:
-            self._tell_watchers(item.uri, item.text)
+        self._tell_watchers(self._open[item.uri])
 
     def remove(self, uri: str) -> None:
         """Close a document; one that is not open stays so."""
@@ -135,9 +134,8 @@ class Documents:
             elif document.text is not None:
                 start, end = change.range.start, change.range.end
                 document.text.replace((start.line, start.character), (end.line, end.character), change.text)
-            if document.ours:
-                self._tell_watchers(uri, change.text)
         self._fit(document)
+        self._tell_watchers(document)
 
     @property
     def _encoding(self) -> Encoding:
@@ -152,9 +150,10 @@ class Documents:
                 "A document is too large to be kept while it is open; Petra reads what is on the disk instead"
             )
 
-    def _tell_watchers(self, uri: str, text: str) -> None:
-        for watcher in self._watchers:
-            watcher(uri, text)
+    def _tell_watchers(self, document: Open) -> None:
+        if document.ours and document.text is not None:
+            for watcher in self._watchers:
+                watcher(document.uri, str(document.text))
 
     def _tell(self, problem: str) -> None:
         if not self._told:

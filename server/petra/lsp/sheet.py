@@ -46,7 +46,8 @@ class Sheet:
         self._session = session
         self.path = path
         self.uri = from_fs_path(str(path)) or ""
-        self._edits = True
+        self._silent_at: int | None = None
+        """The version for which the editor was asked for an edit and did not answer in time."""
         self._before: str | None = None
         """What it said before the last answer that was begun."""
 
@@ -65,7 +66,7 @@ class Sheet:
             return answer_file.appended(now, number, body)
 
         session, document = self._holder()
-        if document is not None and not self._editable(session):
+        if document is not None and not self._editable(session, document):
             # The answer can only be written to the disk: what was typed goes there first.
             await asyncio.to_thread(_write, self.path, str(document.text))
         await self._change(change, TRIES)
@@ -109,7 +110,7 @@ class Sheet:
     async def _change(self, change: Change, tries: int) -> None:
         for _ in range(tries):
             session, document = self._holder()
-            if document is None or not self._editable(session):
+            if document is None or not self._editable(session, document):
                 await asyncio.to_thread(_rewrite, self.path, change)
                 return
             made = change(str(document.text))
@@ -138,7 +139,7 @@ class Sheet:
             return
         except TimeoutError as error:
             log.info("lsp_editor_did_not_answer", method="applyEdit", error=type(error).__name__)
-            self._edits = False
+            self._silent_at = version
             return
         if result.applied:
             await self._echo(version)
@@ -165,9 +166,11 @@ class Sheet:
                 return session, document
         return self._session, None
 
-    def _editable(self, session: Session) -> bool:
+    def _editable(self, session: Session, document: Open) -> bool:
+        """Whether an edit is worth asking for. An editor that did not answer has taken the last one after
+        all, or goes on otherwise, as soon as it tells of another version."""
         workspace = session.client.workspace
-        return self._edits and bool(workspace and workspace.apply_edit)
+        return bool(workspace and workspace.apply_edit) and document.version != self._silent_at
 
 
 def _whole(session: Session, uri: str, edit: types.TextEdit, version: int) -> types.WorkspaceEdit:
