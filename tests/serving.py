@@ -60,6 +60,17 @@ class Served:
                 return
         raise TimeoutError(f"not ready after {READY_SECONDS} s:\n{self.log.read_text()[-4000:]}")
 
+    def wait_until_embedded(self) -> None:
+        """Until all that is indexed has its vectors: before, passages come in another order, and what a
+        small model says depends on it."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            found = self.request("GET", "/api/v1/index")["collections"]
+            if found and all(item["embedded"] == item["chunks"] for item in found):
+                return
+            time.sleep(0.1)
+        raise TimeoutError(f"not embedded after {READY_SECONDS} s:\n{self.log.read_text()[-4000:]}")
+
 
 def environment(**settings: str) -> dict[str, str]:
     """This process's environment with the checkout's models and the given settings, and no others."""

@@ -28,6 +28,13 @@ def ask(server: Served, *arguments: str) -> dict:
 
 @pytest.fixture(scope="module")
 def answer(real_server) -> dict:
+    subprocess.run(
+        petra("index", str(COURSE), "--data-dir", str(real_server.data_dir)),
+        check=True,
+        capture_output=True,
+        env=environment(),
+    )
+    real_server.wait_until_embedded()
     return ask(real_server, QUESTION, "--in", str(COURSE))
 
 

@@ -38,6 +38,7 @@ def notes(real_server: Served, tmp_path_factory: pytest.TempPathFactory) -> Path
         capture_output=True,
         env=environment(),
     )
+    real_server.wait_until_embedded()
     return folder
 
 

@@ -261,7 +261,7 @@ def test_any_json_is_read_or_refused(read: Any, fields: dict[str, Any]) -> None:
         b'{"a": Infinity}',
         b'{"a": "\\ud800"}',
         b'{"\\uDC00": 1}',
-        b"[" * 100_000,
+        b"[" * 40_000,
         b'{"a": ' + b"9" * 5000 + b"}",
     ],
     ids=lambda raw: repr(raw[:20]),
