@@ -15,6 +15,9 @@ from tests.serving import Served, environment
 ROOT = Path(__file__).resolve().parents[2]
 NEWER = ROOT / ".make" / "editors" / "bin"
 
+STORY = "Tell a long story of the Marlin kernel, its scheduler, its lock and its files, with twelve chapters."
+"""What the small model writes hundreds of tokens about: it can be stopped in the middle."""
+
 
 def program(name: str, *places: Path) -> str:
     """An editor's program: from one of the places, or the machine's own."""

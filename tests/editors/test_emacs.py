@@ -8,7 +8,7 @@ from pathlib import Path
 from pygls.uris import to_fs_path
 
 from tests.editors.emacs import emacs
-from tests.editors.house import Home
+from tests.editors.house import STORY, Home
 from tests.editors.terminal import wait_until
 
 
@@ -54,7 +54,7 @@ def test_lines_are_documented_by_a_code_action(new_home: Callable[[str], Home]) 
 def test_an_answer_is_stopped(notes: Path, new_home: Callable[[str], Home]) -> None:
     home = new_home("me")
     with emacs(home, notes / "queue.py") as editor:
-        editor.command("petra-ask", "Write a very long story about the Marlin kernel and its ticket lock.")
+        editor.command("petra-ask", STORY)
         (begun,) = home.wire.until_replied("petra", "workspace/executeCommand")
         answers = Path(to_fs_path(begun["uri"]) or "")
         wait_until(lambda: "*Waiting" not in answers.read_text(), answers.read_text)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.editors.helix import helix
-from tests.editors.house import Home
+from tests.editors.house import STORY, Home
 from tests.editors.terminal import wait_until
 
 
@@ -59,9 +59,7 @@ def test_lines_are_documented_by_a_code_action(new_home: Callable[[str], Home]) 
 def test_an_answer_is_stopped(notes: Path, new_home: Callable[[str], Home]) -> None:
     home = new_home("me")
     with helix(home, notes / "queue.py") as editor:
-        editor.command(
-            'lsp-workspace-command petra.ask "Write a very long story about the Marlin kernel and its lock."'
-        )
+        editor.command(f'lsp-workspace-command petra.ask "{STORY}"')
         # The answer has begun to come.
         home.wire.until("petra", "workspace/applyEdit", 2)
         editor.command("lsp-workspace-command petra.cancel")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.editors.house import Home
+from tests.editors.house import STORY, Home
 from tests.editors.neovim import PLACES, neovim
 from tests.editors.terminal import wait_until
 from tests.lsp.desk import NOTES
@@ -100,7 +100,7 @@ def test_lines_are_documented_by_a_code_action(new_home: Callable[[str], Home]) 
 def test_an_answer_is_stopped(notes: Path, new_home: Callable[[str], Home]) -> None:
     home = new_home("me")
     with neovim("0.12", home, notes / "queue.py") as editor:
-        editor.command("Petra Write a very long story about the Marlin kernel and its ticket lock.")
+        editor.command(f"Petra {STORY}")
         editor.until("#vim.api.nvim_list_wins() == 2")
         editor.terminal.keys("C-w", "w")
         wait_until(lambda: len(said(editor.text)) > 40, lambda: editor.text)
