@@ -34,12 +34,13 @@ STRING, ARRAY = 8, 9
 
 
 def weigh(server: Server, health: Mapping[str, Any], model: Path) -> dict[str, float]:
-    """MiB: resident size without file and KV, and the sizes it comes from. Histories that wait in RAM are
-    KV as well. Proportional and unique sizes where the system can tell."""
+    """MiB: resident size without weights and KV, and the sizes it comes from. The weights are those that are
+    loaded, which may be a larger copy of the file. Histories that wait in RAM are KV as well. Proportional
+    and unique sizes where the system can tell."""
     info = psutil.Process(server.pid).memory_full_info()
     cells = server.cells or int(health.get("kv_cells") or health["context"])
     kv = cells * kv_bytes_of_a_token(metadata(model)) + int(health.get("parked_bytes") or 0)
-    file = model.stat().st_size
+    file = int(health.get("weights_bytes") or model.stat().st_size)
     found = {"over model and KV MiB": (info.rss - file - kv) / MIB}
     sizes = {"resident": info.rss, "file": file, "KV": kv}
     sizes |= {name: getattr(info, name) for name in ("pss", "uss") if hasattr(info, name)}

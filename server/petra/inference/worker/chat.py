@@ -84,6 +84,8 @@ class LlamaEngine:
             "served": self._served,
             "progress_age_s": round(self._progress_age(), 3),
             "degraded": self._degraded,
+            "weights": self._loaded.model.format_name,
+            "weights_bytes": self._loaded.model.size,
             "flash_attention": self._loaded.calibration.flash_attention,
             "public_prefix": True,
             "infill": self.infill,

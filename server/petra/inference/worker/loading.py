@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petra.inference.worker.calibrate import Calibration, calibrate
+from petra.inference.worker.llamacpp import requantize
 from petra.inference.worker.llamacpp.context import ContextOptions, LlamaContext
 from petra.inference.worker.llamacpp.model import LlamaModel
 from petra.inference.worker.options import EngineOptions
@@ -34,7 +35,7 @@ def load(path: Path, options: EngineOptions) -> Loaded:
 
     Raises ModelFileError, or ModelUnavailable where the memory is too small.
     """
-    model = LlamaModel(path, extra_bufts=options.extra_bufts)
+    model = requantize.load(path) if options.extra_bufts else LlamaModel(path, extra_bufts=False)
     # A cache in parts needs room for the longest prompt in each.
     split = options.context * (options.limits.places + SPARE_IN_PARTS)
     # In a thread that ends: OpenMP keeps the threads of every thread that ever computed, and once there

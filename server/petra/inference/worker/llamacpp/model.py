@@ -15,6 +15,8 @@ from petra.inference.worker.llamacpp import native
 from petra.inference.worker.llamacpp.initials import Initials
 
 ALL_LAYERS = 0x7FFFFFFF
+# llama.cpp sets this bit where the file does not say its format.
+GUESSED = lib.LLAMA_FTYPE_GUESSED
 
 
 class FillTokens(NamedTuple):
@@ -34,6 +36,7 @@ class LlamaModel:
         gguf.check_header(path)
         native.start()
         self.path = path
+        self.size = path.stat().st_size
         self.extra_bufts = extra_bufts
         self.gpu = bool(lib.llama_supports_gpu_offload())
         params = lib.llama_model_default_params()
@@ -48,6 +51,8 @@ class LlamaModel:
         self.vocab = lib.llama_model_get_vocab(self.pointer)
         self.vocabulary = int(lib.llama_vocab_n_tokens(self.vocab))
         self.trained_context = int(lib.llama_model_n_ctx_train(self.pointer))
+        # Of most of the weights, a LLAMA_FTYPE of llama.cpp's.
+        self.format = int(lib.llama_model_ftype(self.pointer)) & ~GUESSED
         # Layers that look back only so far (sliding-window attention); 0 when there are none.
         self.window = int(lib.llama_model_n_swa(self.pointer))
         self.can_trim = not (
@@ -61,6 +66,11 @@ class LlamaModel:
     def close(self) -> None:
         """Free the memory. Every context of it is closed before; nothing may be called after."""
         lib.llama_model_free(self.pointer)
+
+    @property
+    def format_name(self) -> str:
+        """As llama.cpp calls it: Q4_1, Q4_K - Medium, …"""
+        return (lib.llama_ftype_name(self.format) or b"unknown").decode()
 
     @property
     def chat_template(self) -> str | None:
