@@ -166,3 +166,7 @@ def test_the_file_system_of_a_path(path: str, kind: str) -> None:
 def test_names_are_shown_with_what_cannot_be_seen() -> None:
     assert escaped("invoice\u202efdp.exe\n.md") == "invoice\\u202efdp.exe\\n.md"
     assert escaped("übung 1.md") == "übung 1.md"
+    for name in ("👩\u200d🚀.md", "❤\ufe0f\u200d🔥.md", "👨🏽\u200d💻.md", "می\u200cخواهم.md", "ක්\u200dර.md"):
+        assert escaped(name) == name
+    assert escaped("a\u200db 👩\u200d.md") == "a\\u200db 👩\\u200d.md"
+    assert escaped("\u200d👩\u200d\u200d🚀👩\u202e\u200d") == "\\u200d👩\\u200d\\u200d🚀👩\\u202e\\u200d"
