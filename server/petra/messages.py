@@ -75,7 +75,10 @@ class Error:
 
 @attrs.frozen
 class Status:
-    """How far the answer is, and, while it waits, its place in the queue (0 is next)."""
+    """How far the answer is: `message` says it for people, and every door shows that.
+
+    `position` is its place while it waits in the model's queue; 0 is next.
+    """
 
     kind: Literal["status"] = attrs.field(default="status", init=False)
     stage: Stage = "queued"

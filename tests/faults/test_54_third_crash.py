@@ -63,6 +63,7 @@ async def test_the_chat_says_so_and_the_rest_of_petra_goes_on(tmp_path: Path) ->
         assert chat["state"] == "circuit_open" and "SIGKILL" in chat["last_exit"] and chat["remedy"]
         asked = await petra.http.post("/api/v1/ask", json={"question": "What does paging do?"})
         answer = await asked.json()
-        assert "keeps crashing" in str(answer) and "tries again in 3 minutes" in str(answer)
+        assert "The model echo keeps crashing" in str(answer) and "tries again in 3 minutes" in str(answer)
+        assert str(tmp_path) not in str(answer)  # where it lies is nobody's business
         found = await petra.get("/api/v1/search?q=paging")
         assert "frames" in str(found)

@@ -26,11 +26,14 @@ async def until(supervisor: Supervisor, state: str, seconds: float = 15) -> None
 
 async def test_a_worker_that_hangs_is_ended_and_started_again(tmp_path: Path) -> None:
     async with supervised(tmp_path, STUB) as supervisor:
-        await supervisor.use("chat")
+        told: list[str] = []
+        await supervisor.use("chat", waiting=told.append)
+        assert told == ["it is being loaded"]
         pid = supervisor.state("chat").pid
         assert pid
         os.kill(pid, signal.SIGSTOP)
-        endpoint = await supervisor.use("chat")
+        endpoint = await supervisor.use("chat", waiting=told.append)
+        assert (told[1], told[-1]) == ("it does not answer yet", "it is being started again")
         assert supervisor.state("chat").pid != pid and not platform.is_alive(pid)
         assert supervisor.state("chat").last_exit == "did not answer and was ended"
         assert (await said(endpoint, PARIS))[0]

@@ -34,6 +34,8 @@ def test_what_is_wrong_is_said_with_its_remedy() -> None:
     assert key == "crashing m" and text.endswith("Choose another")
     ((key, kind, _),) = news(state(restarts=4), {"chat": 3})
     assert (key, kind) == ("restarted m", types.MessageType.Info)
+    ((_, _, text),) = news(state(state="circuit_open", model="/srv/models/big.gguf"), {})
+    assert text == "The model big keeps crashing."
     ((key, *_),) = news({**state(), "jobs": 2, "indexing": True}, {})
     assert key == "indexing"
 

@@ -50,7 +50,7 @@ export interface Error {
   retryable: boolean;
 }
 
-/** How far the answer is, and, while it waits, its place in the queue (0 is next). */
+/** How far the answer is: `message` says it for people, and every door shows that. */
 export interface Status {
   kind: "status";
   stage: Stage;

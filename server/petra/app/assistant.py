@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 
 from petra.access import Presence
@@ -18,7 +19,8 @@ from petra.assistant.recall import Recall
 from petra.assistant.services import Services
 from petra.assistant.status import Health
 from petra.assistant.work import Work
-from petra.inference.supervisor import Supervisor
+from petra.inference.client import ModelEndpoint
+from petra.inference.supervisor import Supervisor, Waiting
 from petra.knowledge.extract.places import Places
 from petra.knowledge.forget import Forgetting
 from petra.settings import Settings
@@ -66,7 +68,11 @@ def _assistant(
         answer_seconds=settings.answer_timeout,
         first_token_seconds=settings.first_token_target,
     )
-    assistant = Assistant(storage.db, knowledge.searcher, lambda: supervisor.use("chat"), limits)
+
+    def chat(waiting: Waiting) -> Awaitable[ModelEndpoint]:
+        return supervisor.use("chat", waiting=waiting)
+
+    assistant = Assistant(storage.db, knowledge.searcher, chat, limits)
     stack.push_async_callback(assistant.close)
     return assistant
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -134,7 +135,7 @@ class Answering:
             self._say(NOTHING_FOUND if self.asking.scope else NOTHING_INDEXED)
             return "nothing_found"
 
-        endpoint = await self._models.use(self.request.model)
+        endpoint = await self._models.use(self.request.model, self._waiting)
         built = await self._prompt(endpoint, candidates, turns)
         async with self._db.write() as conn:
             await conversations.set_prompt(conn, self.question.id, built.question)
@@ -219,7 +220,7 @@ class Answering:
             async for event in events:
                 match event:
                     case Queued(position, estimate_s):
-                        self.stream.put(Status("queued", "Waiting for the model", position, estimate_s))
+                        self._waiting(_ahead(position, estimate_s), position, estimate_s)
                     case Delta(text):
                         if first is None:
                             first = time.perf_counter() - started
@@ -289,6 +290,9 @@ class Answering:
                 self.sources[judgement.n - 1] = source
                 self.stream.put(SourcePart(source))
 
+    def _waiting(self, why: str, position: int | None = None, estimate_s: float | None = None) -> None:
+        self.stream.put(Status("queued", f"Waiting for the model: {why}", position, estimate_s))
+
     def _say(self, text: str) -> None:
         if text:
             self.text += text
@@ -315,3 +319,8 @@ class Answering:
         ]
         for source in self.sources:
             self.stream.put(SourcePart(source))
+
+
+def _ahead(position: int, estimate_s: float | None) -> str:
+    place = f"{position} before you" if position else "you are next"
+    return place if estimate_s is None else f"{place}, about {max(math.ceil(estimate_s), 1)} s"

@@ -25,6 +25,7 @@ from petra.assistant.scope import readable
 from petra.assistant.stream import AnswerStream
 from petra.errors import BadRequest, ModelUnavailable, NotFound, PetraError, TooLarge
 from petra.inference.client import ModelEndpoint
+from petra.inference.supervisor import Waiting
 from petra.knowledge.search import Searcher
 from petra.messages import (
     Answer,
@@ -71,7 +72,7 @@ class Assistant:
         self,
         db: Database,
         searcher: Searcher,
-        chat: Callable[[], Awaitable[ModelEndpoint]],
+        chat: Callable[[Waiting], Awaitable[ModelEndpoint]],
         limits: Limits,
         policy: Policy | None = None,
     ) -> None:

@@ -6,19 +6,21 @@ from collections.abc import Awaitable, Callable
 
 from petra.errors import NotFound
 from petra.inference.client import ModelEndpoint
+from petra.inference.supervisor import Waiting
 
 
 class Models:
-    """The chat models of one server. `chat` gives the endpoint of the one that is set."""
+    """The chat models of one server. `chat` gives the endpoint of the one that is set, and says meanwhile
+    why it has to be waited for."""
 
-    def __init__(self, chat: Callable[[], Awaitable[ModelEndpoint]]) -> None:
+    def __init__(self, chat: Callable[[Waiting], Awaitable[ModelEndpoint]]) -> None:
         self._chat = chat
         self._others: dict[tuple[str, str], ModelEndpoint] = {}
 
-    async def use(self, name: str | None) -> ModelEndpoint:
-        """The endpoint that answers as `name`, or as the model that is set. Raises NotFound for one that
-        it does not serve, ModelUnavailable."""
-        endpoint = await self._chat()
+    async def use(self, name: str | None, waiting: Waiting = lambda why: None) -> ModelEndpoint:
+        """The endpoint that answers as `name`, or as the model that is set. `waiting` is told why that
+        takes a while. Raises NotFound for one that it does not serve, ModelUnavailable."""
+        endpoint = await self._chat(waiting)
         if name is None or name == endpoint.model:
             return endpoint
         key = (endpoint.address, name)
@@ -35,7 +37,7 @@ class Models:
 
     async def served(self) -> list[str]:
         """The names that `use` takes. Raises ModelUnavailable."""
-        return await (await self._chat()).models()
+        return await (await self.use(None)).models()
 
     async def close(self) -> None:
         """Close the connections to other models than the one that is set, which is its owner's."""

@@ -15,12 +15,6 @@ from petra.errors import PetraError
 
 HELP = "ask a question about your files"
 
-STAGES = {
-    "queued": "Waiting for the model",
-    "retrieving": "Searching your files",
-    "reading": "Reading the passages",
-    "writing": "Writing",
-}
 KINDS = {"cited": "cited", "supported": "supported", "retrieved": "retrieved, not confirmed"}
 
 
@@ -82,7 +76,7 @@ class Reader:
     """Shows an answer while it comes: text on stdout, how far it is on stderr."""
 
     def __init__(self) -> None:
-        self.progress = Progress()
+        self.progress = Progress(step=0)  # a state may last for minutes: none is left out
         self.sources: dict[int, dict[str, Any]] = {}
         self.error: dict[str, Any] | None = None
         self._text = False
@@ -102,8 +96,7 @@ class Reader:
     def status(self, part: dict[str, Any]) -> None:
         """Say how far the answer is, until its text begins."""
         if not self._text:
-            ahead = f", {part['position']} before you" if part.get("position") else ""
-            self.progress.show(STAGES.get(part["stage"], part["stage"]) + ahead + " …")
+            self.progress.show(f"{part['message']} …")
 
     def text(self, text: str) -> None:
         """Append to the answer."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 import unicodedata
 from typing import Any, TextIO
 
 STEP = 0.1
-"""Seconds between two redraws of a progress line."""
+"""Seconds between two redraws of a line of numbers."""
 
 
 _HARMLESS = frozenset("\n\t\u00ad\u200c\u200d")
@@ -55,9 +56,11 @@ def size(count: int) -> str:
 
 
 class Progress:
-    """One line on stderr that says what is going on and goes away; silent when nobody watches."""
+    """One line on stderr that says what is going on and goes away; silent when nobody watches. What comes
+    less than `step` seconds after what is shown is left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: float = STEP) -> None:
+        self._step = step
         self._visible = sys.stderr.isatty()
         self._shown = ""
         self._at = 0.0
@@ -65,9 +68,11 @@ class Progress:
     def show(self, text: str) -> None:
         """Replace what is shown."""
         now = time.monotonic()
-        if self._visible and text != self._shown and now - self._at > STEP:
+        if self._visible and text != self._shown and now - self._at >= self._step:
             self._at, self._shown = now, text
-            print(f"\r\033[K{clean(text)}", end="", file=sys.stderr, flush=True)  # noqa: T201
+            # A line that wraps could not be taken away.
+            fitting = shortened(clean(text), shutil.get_terminal_size().columns - 1)
+            print(f"\r\033[K{fitting}", end="", file=sys.stderr, flush=True)  # noqa: T201
 
     def clear(self) -> None:
         """Take it away before something else is printed."""

@@ -30,10 +30,14 @@ def external(address: str, token: str | None) -> Address:
     return Address(ModelEndpoint(base, model=model or None, token=token))
 
 
+def called(model: str) -> str:
+    """What a model goes by: one that is a path, by the file's name. Where it lies is nobody's business."""
+    return Path(model).stem if model.endswith(".gguf") or len(Path(model).parts) > 1 else model
+
+
 def own(name: str, model: str, runtime_dir: Path) -> Address:
-    """That of a worker of our own; it stays the same over restarts. On the wire a model that is a
-    path goes by the file's name."""
-    model = Path(model).stem if model.endswith(".gguf") or len(Path(model).parts) > 1 else model
+    """That of a worker of our own; it stays the same over restarts."""
+    model = called(model)
     if not platform.WINDOWS:
         address = f"unix:{runtime_dir / f'{name}.sock'}"
         return Address(ModelEndpoint(address, model=model), ("--listen", address))

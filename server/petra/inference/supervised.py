@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -13,7 +13,7 @@ from typing import Any, Literal, NoReturn
 from petra import telemetry
 from petra.errors import ModelFileError, ModelUnavailable, PetraError
 from petra.inference import installed, restarts
-from petra.inference.addresses import external, is_address, own
+from petra.inference.addresses import called, external, is_address, own
 from petra.inference.child import Child
 from petra.inference.client import ModelEndpoint
 from petra.inference.reports import CANNOT_START
@@ -21,6 +21,15 @@ from petra.inference.restarts import Patience
 
 State = Literal["stopped", "starting", "ready", "restarting", "circuit_open", "missing_model", "external"]
 Kind = Literal["chat", "embed", "rerank", "stub"]
+Waiting = Callable[[str], None]
+"""Is told why a model is waited for, and again when there is another reason."""
+
+WAITS: dict[State, str] = {
+    "starting": "it is being loaded",
+    "restarting": "it is being started again",
+}
+LATE_SECONDS = 1.0
+"""Until it is said of a worker that counts as ready that it does not answer; most do in a millisecond."""
 
 # What a worker does without after native code died at its proof, and how that is said.
 SAFE: dict[Kind, tuple[str, str]] = {
@@ -122,10 +131,11 @@ class Worker:
         """Try again now."""
         self._retry.set()
 
-    async def use(self, timeout_s: float) -> ModelEndpoint:
+    async def use(self, timeout_s: float, waiting: Waiting) -> ModelEndpoint:
         """See Supervisor.use."""
         self._last_used = time.monotonic()
         self._wanted.set()
+        told = ""
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
@@ -133,8 +143,11 @@ class Worker:
                     if now in ("circuit_open", "missing_model"):
                         self._refuse()
                     # A worker that was killed a moment ago still counts as ready, so ask it (1 ms).
-                    if now == "external" or (now == "ready" and await self._answers()):
+                    if now == "external" or (now == "ready" and await self._answers_soon(waiting)):
                         return self.endpoint
+                    if (why := WAITS.get(now, told)) != told:
+                        told = why
+                        waiting(why)
                     await changed.wait()
         except TimeoutError:
             self._refuse()
@@ -286,6 +299,14 @@ class Worker:
             if await self._fingerprint() != self._files:
                 return
 
+    async def _answers_soon(self, waiting: Waiting) -> bool:
+        """Whether it answers. One that hangs takes a while to be found out."""
+        late = asyncio.get_running_loop().call_later(LATE_SECONDS, waiting, "it does not answer yet")
+        try:
+            return await self._answers()
+        finally:
+            late.cancel()
+
     async def _answers(self) -> bool:
         try:
             return (await self.endpoint.health(self._timing.hung_after)).get("status") == "ok"
@@ -313,11 +334,11 @@ class Worker:
         changed.set()
 
     def _refuse(self) -> NoReturn:
-        now = self.state
+        now, model = self.state, called(self.spec.model)
         what = {
-            "missing_model": f"The model {now.model} cannot be used",
-            "circuit_open": f"The model {now.model} keeps crashing",
-        }.get(now.state, f"The model {now.model} is not ready yet ({now.state})")
+            "missing_model": f"The model {model} cannot be used",
+            "circuit_open": f"The model {model} keeps crashing",
+        }.get(now.state, f"The model {model} is not ready yet ({now.state})")
         raise ModelUnavailable(
             what,
             cause=now.last_exit or "",

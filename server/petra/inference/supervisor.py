@@ -9,9 +9,9 @@ from typing import Any
 
 from petra.errors import ModelUnavailable
 from petra.inference.client import ModelEndpoint
-from petra.inference.supervised import Timing, Worker, WorkerSpec, WorkerState
+from petra.inference.supervised import Timing, Waiting, Worker, WorkerSpec, WorkerState
 
-__all__ = ["Supervisor", "Timing", "WorkerSpec", "WorkerState"]
+__all__ = ["Supervisor", "Timing", "Waiting", "WorkerSpec", "WorkerState"]
 
 GRACE_SECONDS = 5.0
 """How long a worker that was replaced may go on with what it has begun."""
@@ -104,13 +104,21 @@ class Supervisor:
         """Try again now: close an open circuit, or look again for a model that was missing."""
         self._workers[name].retry()
 
-    async def use(self, name: str, timeout_s: float = 60.0, *, of: str | None = None) -> ModelEndpoint:
+    async def use(
+        self,
+        name: str,
+        timeout_s: float = 60.0,
+        *,
+        of: str | None = None,
+        waiting: Waiting = lambda why: None,
+    ) -> ModelEndpoint:
         """The worker's endpoint once it is ready, starting it if need be. `of` is the model that the caller
-        counts on: of another one, the answers would be taken for its own.
+        counts on: of another one, the answers would be taken for its own. `waiting` is told why it takes
+        a while, where it does.
 
         Raises ModelUnavailable that says its state and the remedy.
         """
         worker = self._workers.get(name) or self._spares[name]
         if of is not None and worker.spec.model != of:
             raise ModelUnavailable(f"The model {of} was replaced by {worker.spec.model} a moment ago")
-        return await worker.use(timeout_s)
+        return await worker.use(timeout_s, waiting)

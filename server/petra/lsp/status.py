@@ -11,6 +11,7 @@ from lsprotocol import types
 from petra.access import ROLES
 from petra.assistant.completion.completing import Completing
 from petra.assistant.status import Health, State
+from petra.inference.addresses import called
 from petra.lsp.feature import Method
 
 if TYPE_CHECKING:
@@ -89,10 +90,10 @@ def news(state: State, restarts: Mapping[str, int]) -> Iterator[tuple[str, types
             text = f"The model {model}, which {what}, is not there. {remedy}".strip()
             yield f"missing {model}", types.MessageType.Warning, text
         elif worker["state"] == "circuit_open":
-            text = f"The model {model} keeps crashing. {remedy}".strip()
+            text = f"The model {called(model)} keeps crashing. {remedy}".strip()
             yield f"crashing {model}", types.MessageType.Warning, text
         elif worker.get("restarts", 0) > restarts.get(name, worker.get("restarts", 0)):
-            text = f"The model {model} had to be started again; what it was writing is kept."
+            text = f"The model {called(model)} had to be started again; what it was writing is kept."
             yield f"restarted {model}", types.MessageType.Info, text
     if state["indexing"]:
         text = "Petra reads files; answers know more of them by and by."

@@ -13,7 +13,7 @@ from petra.errors import ModelUnavailable
 async def test_names_that_editors_make_up_are_not_kept_for_ever() -> None:
     asked = []
 
-    async def nobody() -> Any:
+    async def nobody(waiting: Any) -> Any:
         asked.append(1)
         raise ModelUnavailable("The model is away")
 

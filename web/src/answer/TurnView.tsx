@@ -31,7 +31,7 @@ export function TurnView({ turn, newest, linkLost, homeOf, retry }: Props) {
       {!over && (
         <p className="stage" role="status">
           <span className="pulse" aria-hidden="true" />
-          {linkLost ? "Connecting again" : stageText(turn.status, turn.sources.length)}
+          {linkLost ? "Connecting again" : stageText(turn.status)}
         </p>
       )}
       {turn.error && <Notice error={turn.error} />}

@@ -31,28 +31,8 @@ export function range(source: Source): string {
 const spanned = (unit: string, [first, last]: Span): string =>
   first === last ? `${unit} ${first}` : `${unit}s ${first}–${last}`;
 
-/** What the answer waits for; `passages` is how many were given to the model. */
-export function stageText(status: Status | undefined, passages: number): string {
-  if (status?.message) return status.message;
-  switch (status?.stage) {
-    case "queued":
-      return queueText(status);
-    case "retrieving":
-      return "Searching your documents";
-    case "reading":
-      return passages ? `Reading ${passages} passage${passages === 1 ? "" : "s"}` : "Reading";
-    case "writing":
-      return "Writing";
-    case undefined:
-      return "Sending";
-  }
-}
-
-function queueText({ position, estimate_s: estimate }: Status): string {
-  const time = estimate ? `, about ${Math.ceil(estimate)} s` : "";
-  if (position === undefined) return `Waiting${time}`;
-  return position === 0 ? `You are next${time}` : `${position} ahead of you${time}`;
-}
+/** What the answer waits for, in the server's words. */
+export const stageText = (status: Status | undefined): string => status?.message || "Sending";
 
 /** What to say under an answer that did not end by itself. */
 export const ENDINGS: Partial<Record<FinishReason, string>> = {
