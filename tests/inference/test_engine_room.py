@@ -136,6 +136,17 @@ async def test_who_waits_knows_the_place_and_who_is_too_many_is_refused(narrow: 
     assert all("estimate_s" in place for answer in answers for place in answer.queue)
 
 
+async def test_a_request_for_many_answers_waits_with_all_of_them(narrow: str) -> None:
+    async with running(narrow, LONG, LONG):
+        with pytest.raises(Refused, match="queue is full"):
+            await ask(narrow, {"prompt": "too many", "n": QUEUE + 1})
+    await queued(narrow, 0)
+    async with running(narrow, LONG | {"n": 2 + QUEUE}):
+        await queued(narrow, QUEUE)
+        with pytest.raises(Refused, match="queue is full"):
+            await ask(narrow, {"prompt": "one too many"})
+
+
 async def test_many_at_the_same_moment_are_no_more_than_the_queue_takes(narrow: str) -> None:
     async def one(number: int) -> str:
         try:

@@ -218,10 +218,11 @@ def test_a_step_that_takes_far_too_long_is_overdue_and_the_next_has_fewer_thread
 # -- who may queue, and where they stand
 
 
-def refused(user: str | None, waiting: dict[str | None, int], active: int) -> str:
-    """What is said to one request more; two places, a queue of eight, of which two may be one person's."""
+def refused(user: str | None, waiting: dict[str | None, int], active: int, n: int = 1) -> str:
+    """What is said to one request more, for `n` answers; two places, a queue of eight, of which two may be
+    one person's."""
     try:
-        refuse_when_full(Limits(queue=8, places=2, per_person=1), user, Counter(waiting), active)
+        refuse_when_full(Limits(queue=8, places=2, per_person=1), user, Counter(waiting), active, n)
     except Busy as busy:
         return busy.what
     return ""
@@ -234,6 +235,16 @@ def test_the_queue_is_full_for_everybody_and_earlier_for_who_fills_it() -> None:
     assert refused("ann", {"ann": 1}, 2) == ""
     assert "your questions" in refused("ann", {"ann": 2}, 2)
     assert refused("bob", {"ann": 2}, 2) == ""
+
+
+def test_each_answer_of_a_request_counts_and_no_request_is_refused_for_ever() -> None:
+    others: dict[str | None, int] = {"a": 2, "b": 2, "c": 2}
+    assert refused("eve", others, 2, n=2) == "" and refused(None, others, 2, n=2) == ""
+    assert "queue is full" in refused(None, others, 2, n=3)
+    assert "your questions" in refused("ann", {"ann": 1}, 2, n=2)
+    assert refused("ann", {}, 0, n=16) == "" and refused(None, {}, 0, n=16) == ""
+    assert "your questions" in refused("ann", {}, 2, n=3)
+    assert "queue is full" in refused(None, {}, 1, n=16)
 
 
 def test_free_places_count_and_the_owner_has_no_share() -> None:

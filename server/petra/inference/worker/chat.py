@@ -129,7 +129,8 @@ class LlamaEngine:
     async def _queue(self, request: Generation) -> Ticket:
         """Prepare a request and hand it to the generating thread. Raises Busy, TooLarge or BadRequest."""
         try:
-            refuse_when_full(self._limits, request.user, self._waiting(), self._generating.active)
+            active = self._generating.active
+            refuse_when_full(self._limits, request.user, self._waiting(), active, request.n)
             self._preparing_for[request.user] += request.n
             try:
                 ticket, works = await self._lanes.run(
@@ -149,8 +150,8 @@ class LlamaEngine:
         """How many answers wait, by person."""
         waiting = self._preparing_for.copy()
         for ticket in self._open:
-            if ticket.admitted is None:
-                waiting[ticket.request.user] += ticket.request.n
+            # One that was put back has begun twice.
+            waiting[ticket.request.user] += max(ticket.request.n - ticket.begun, 0)
         return waiting
 
     def _progress_age(self) -> float:

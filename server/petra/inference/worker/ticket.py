@@ -39,6 +39,7 @@ class Ticket:
     gone: bool = False
     place: int | None = None
     admitted: float | None = None
+    begun: int = 0
     first: float | None = None
     written: int = 0
     reused: int = 0
@@ -46,6 +47,7 @@ class Ticket:
 
     def began(self, reused: int) -> None:
         """One of its answers was admitted."""
+        self.begun += 1
         if self.admitted is None:
             self.admitted, self.reused, self.place = time.monotonic(), reused, None
             self.metrics.admitted(self.admitted - self.arrived, self.prompt_tokens, reused)
