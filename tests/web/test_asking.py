@@ -1,9 +1,13 @@
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.inference import gguf_files
+from tests.restarting import AGAIN, killed_and_held
 from tests.serving import served
 from tests.web.visit import write
 
@@ -104,6 +108,23 @@ def test_a_model_that_is_away_is_said_with_a_remedy(chromium, visit, notes, tmp_
         one.page.reload()
         expect(one.page.locator(".turn").get_by_role("alert")).to_have_text(reason, use_inner_text=True)
         expect(one.page.locator(".turn").get_by_role("button", name="Ask again")).to_be_visible()
+        one.end()
+
+
+def test_a_model_that_is_started_again_is_said_and_then_answers(visit, notes, tmp_path: Path, stub_model):
+    model = gguf_files.echo(tmp_path / "echo.gguf")
+    settings = {"MODEL_PATH": str(model), "EMBEDDING_MODEL": stub_model, "RERANK_THRESHOLD": "-1"}
+    with served(tmp_path / "data", **settings) as server:
+        server.wait_until_ready()
+        one = visit(server)
+        one.add_and_wait(notes[0])
+        again = killed_and_held(lambda: server.request("GET", "/api/v1/status")["workers"]["chat"])
+        try:
+            turn = one.ask("How many umbrellas are allowed?")
+            expect(turn.get_by_role("status")).to_have_text(AGAIN)
+        finally:
+            os.kill(again, signal.SIGCONT)
+        expect(turn.locator(".usage")).to_be_visible()
         one.end()
 
 
