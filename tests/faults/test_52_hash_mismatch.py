@@ -44,7 +44,7 @@ def flipped(tmp_path: Path) -> Path:
     """A models folder in which one bit of the chat model is wrong."""
     folder = tmp_path / "models"
     shutil.copytree(models() / CHAT, folder / CHAT)
-    flip_a_bit(next((folder / CHAT).glob("*.gguf")))
+    flip_a_bit(next((folder / CHAT).glob("*Q4_1.gguf")))
     return folder
 
 
@@ -62,7 +62,7 @@ async def test_no_worker_is_started_with_it_and_the_right_file_is_taken(
             await supervisor.use("chat")
         state = supervisor.state("chat")
         assert (state.state, state.pid, state.restarts) == ("missing_model", None, 0)
-        flip_a_bit(next((flipped / CHAT).glob("*.gguf")))
+        flip_a_bit(next((flipped / CHAT).glob("*Q4_1.gguf")))
         supervisor.retry("chat")
         async with asyncio.timeout(10):
             while supervisor.state("chat").pid is None:

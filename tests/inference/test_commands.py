@@ -23,7 +23,7 @@ def test_list_verify_and_remove(
     assert any(line.startswith(CHAT) and "  installed, used for answers" in line for line in lines)
     assert any("Llama 3.2 Community License" in line and "installed" not in line for line in lines)
 
-    file = next((tmp_path / CHAT).glob("*.gguf"))
+    file = next((tmp_path / CHAT).glob("*Q4_1.gguf"))
     with file.open("rb+") as content:
         content.write(b"!")
     assert main(["models", "verify"]) == 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from petra.errors import ModelFileError, NotFound
 from petra.inference import catalogue, gguf
 
 MANIFEST = "installed.json"
+# How the name of a faster copy ends that a worker has made of a model's file (llamacpp/requantize.py).
+COPY = ".q8_0.gguf"
 BLOCK = 1024 * 1024
 
 
@@ -107,6 +110,7 @@ def verify(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Installed:
     """Hash the model's files and compare. With `every` false only those that may have changed.
+    With it true copies are deleted: they have no checksum, and the next start makes them again.
 
     Raises ModelFileError for the first file that is missing, truncated or different, NotFound for a
     model that is not installed.
@@ -115,6 +119,8 @@ def verify(
     model = read(models_dir, name)
     if model is None:
         raise NotFound(f"The model {name} is not installed", remedy=f"`petra models pull {name}`")
+    if every:
+        _delete_copies(folder, model)
     done, stale = 0, False
     for file in model.files:
         path = folder / file.path
@@ -192,6 +198,15 @@ def _stat(path: Path) -> tuple[int, int]:
     except OSError:
         return -1, 0
     return status.st_size, status.st_mtime_ns
+
+
+def _delete_copies(folder: Path, model: Installed) -> None:
+    listed = {file.path for file in model.files}
+    for pattern in (f"*{COPY}", f".*{COPY}.part"):
+        for copy in folder.glob(pattern):
+            if copy.name not in listed:
+                with suppress(OSError):
+                    copy.unlink()
 
 
 def _damaged(name: str, cause: str) -> ModelFileError:

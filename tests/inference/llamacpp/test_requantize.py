@@ -1,17 +1,22 @@
 """Weights in a format that is read slowly are copied once into one that is read fast."""
 
 import os
+import resource
 import shutil
+import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from petra.inference.installed import MANIFEST
+from petra.inference import installed
+from petra.inference.installed import COPY, MANIFEST
 from petra.inference.worker.llamacpp import requantize
 from petra.inference.worker.llamacpp.model import LlamaModel
+from tests.inference import gguf_files
 from tests.inference.llamacpp.reading import opened, read
 from tests.inference.workers import CHAT, GEMMA, chat_file
 
@@ -92,7 +97,58 @@ def test_where_nothing_can_be_written_the_file_is_used_as_it_is(
 
     monkeypatch.setattr(Path, "replace", refused)
     assert loaded(file) == (file, "Q4_1")
-    assert files(file) == {file.name}, "and nothing half is left"
+    assert files(file) == {file.name}, "something half is left"
+
+
+def test_what_cannot_be_copied_is_used_as_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that makes the copy dies, as one does for which the memory is too small."""
+    monkeypatch.setattr(requantize.subprocess, "run", partial(subprocess.run, preexec_fn=little_memory))
+    assert loaded(file) == (file, "Q4_1")
+    assert files(file) == {file.name}
+
+
+def little_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
+
+
+def test_a_copy_that_was_cut_short_is_tried_again_later(file: Path) -> None:
+    scratch = file.with_name(f".{file.stem}{COPY}.part")
+    scratch.write_bytes(b"GGUF")
+    assert loaded(file) == (file, "Q4_1"), "somebody else may be making it"
+    os.utime(scratch, (1, 1))
+    assert loaded(file)[1] == "Q8_0"
+    assert files(file) == {file.name, file.stem + COPY}
+
+
+def test_two_files_of_a_person_that_are_named_like_a_file_and_its_copy(file: Path) -> None:
+    (file.parent / MANIFEST).unlink()
+    other = gguf_files.echo(file.with_name(file.stem + COPY))
+    shutil.copystat(file, other)
+    assert loaded(file) == (file, "Q4_1")
+
+
+def test_a_file_that_changes_meanwhile_is_copied_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = subprocess.run
+
+    def run(*arguments: Any, **options: Any) -> None:
+        really(*arguments, **options)
+        os.utime(file)
+
+    monkeypatch.setattr(requantize.subprocess, "run", run)
+    assert loaded(file) == (file, "Q4_1")
+    assert files(file) == {file.name}
+    monkeypatch.undo()
+    assert loaded(file)[1] == "Q8_0"
+
+
+def test_verify_deletes_the_copy_which_has_no_checksum(tmp_path: Path) -> None:
+    shutil.copytree(chat_file(CHAT).parent, tmp_path / CHAT)
+    file = tmp_path / CHAT / chat_file(CHAT).name
+    assert loaded(file)[1] == "Q8_0"
+    installed.verify(tmp_path, CHAT, every=False)
+    assert len(files(file)) == 2
+    installed.verify(tmp_path, CHAT)
+    assert files(file) == {file.name}
 
 
 def test_a_large_model_is_used_as_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

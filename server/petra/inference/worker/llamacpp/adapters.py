@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Adapters:
 
 def _load(model: LlamaModel, path: Path) -> int:
     gguf.check_header(path)
-    adapter: int | None = lib.llama_adapter_lora_init(model.pointer, str(path).encode())
+    adapter: int | None = lib.llama_adapter_lora_init(model.pointer, os.fsencode(path))
     if not adapter:
         raise ModelFileError(
             f"{path.name} cannot be used with {model.path.name}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +43,7 @@ class LlamaModel:
         params = lib.llama_model_default_params()
         params.n_gpu_layers = ALL_LAYERS if self.gpu else 0
         params.use_extra_bufts = extra_bufts
-        self.pointer = lib.llama_model_load_from_file(str(path).encode(), params)
+        self.pointer = lib.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
             raise _refused(path, "the file is truncated, damaged or of a kind it does not know")
         if lib.llama_model_has_encoder(self.pointer) or not lib.llama_model_has_decoder(self.pointer):
