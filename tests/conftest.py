@@ -16,6 +16,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Served:
     """One real server with the real default models, ready to answer, shared by all tests."""
-    with served(tmp_path_factory.mktemp("petra")) as server:
+    # Three passages for every question: how many more are quoted depends on how fast the model reads just
+    # now, and what a small model says depends on how many there are.
+    with served(tmp_path_factory.mktemp("petra"), FIRST_TOKEN_TARGET="0.1") as server:
         server.wait_until_ready()
         yield server
