@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A real server of their own: what the small model says depends on what else could be found."""
-    with served(tmp_path_factory.mktemp("petra")) as server:
+    with served(tmp_path_factory.mktemp("petra"), FIRST_TOKEN_TARGET="0.1") as server:
         server.wait_until_ready()
         yield server
 
