@@ -1,12 +1,19 @@
 """What a GGUF file tells of itself."""
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from petra.errors import ModelFileError
+from petra.inference import child
+from petra.inference.worker.llamacpp import model
 from petra.inference.worker.llamacpp.model import LlamaModel
 from tests.inference import gguf_files
+from tests.inference.workers import chat_file
 
 
 def test_the_default_model(smol: LlamaModel) -> None:
@@ -40,6 +47,27 @@ def test_a_person_writes_no_special_token(model: LlamaModel) -> None:
 def test_tokens_to_fill_in_the_middle(tiny: LlamaModel) -> None:
     assert tiny.fim is not None
     assert list(tiny.fim) == tiny.tokenize("<PRE><SUF><MID>", special=True)
+
+
+@pytest.mark.parametrize("largest", [model.READ_WHOLE, 0])
+def test_a_small_file_lies_in_memory_in_large_pages_a_large_one_is_mapped(
+    tmp_path: Path, largest: int
+) -> None:
+    file = chat_file()
+    script = (
+        f"import pathlib; from petra.inference.worker.llamacpp import model; model.READ_WHOLE = {largest}; "
+        f"held = model.LlamaModel(pathlib.Path({str(file)!r})); "
+        "print(pathlib.Path('/proc/self/smaps').read_text())"
+    )
+    env = child.environment(os.environ)
+    told = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+    regions = re.findall(r"^\w+-\w+ .*?^VmFlags:.*?$", told.stdout, re.MULTILINE | re.DOTALL)
+    mapped = [region for region in regions if file.name in region.splitlines()[0]]
+    assert bool(mapped) == (file.stat().st_size > largest)
+    # Where the kernel gives large pages to who asks, what holds the weights was asked for.
+    asked = "[madvise]" in Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
+    large = [int(region.split("Size:")[1].split()[0]) << 10 for region in regions if " hg" in region]
+    assert (sum(large) >= file.stat().st_size) == (asked and not mapped)
 
 
 def test_what_llama_cpp_refuses(tmp_path: Path, shout: Path) -> None:

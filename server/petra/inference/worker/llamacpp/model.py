@@ -16,6 +16,9 @@ from petra.inference.worker.llamacpp import native
 from petra.inference.worker.llamacpp.initials import Initials
 
 ALL_LAYERS = 0x7FFFFFFF
+# Bytes of a file that is read into memory, which may lie in large pages (child.py); those of a mapped file
+# are small. What is larger stays mapped: where memory is short, the system may drop it and read it again.
+READ_WHOLE = 512 << 20
 # llama.cpp sets this bit where the file does not say its format.
 GUESSED = lib.LLAMA_FTYPE_GUESSED
 
@@ -43,6 +46,8 @@ class LlamaModel:
         params = lib.llama_model_default_params()
         params.n_gpu_layers = ALL_LAYERS if self.gpu else 0
         params.use_extra_bufts = extra_bufts
+        if not self.gpu and self.size <= READ_WHOLE:
+            params.load_mode = lib.LLAMA_LOAD_MODE_NONE
         self.pointer = lib.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
             raise _refused(path, "the file is truncated, damaged or of a kind it does not know")
