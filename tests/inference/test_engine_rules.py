@@ -13,7 +13,7 @@ from petra.inference.worker.engine import Sampling
 from petra.inference.worker.planner import ALONE, Planner
 from petra.inference.worker.scheduler.admission import PATIENCE
 from petra.inference.worker.scheduler.cost import StepCost
-from petra.inference.worker.scheduler.lookup import MOST, PROPOSED
+from petra.inference.worker.scheduler.lookup import PROPOSED
 from petra.inference.worker.scheduler.prefixes import Holding, Kind
 from petra.inference.worker.slots import Slot
 from petra.inference.worker.work import Reason, Work
@@ -139,9 +139,9 @@ def planned(tokens: list[int], *, others: int = 0, queued: bool = False, most: i
 
 def test_who_is_alone_has_the_next_tokens_guessed_and_nobody_else() -> None:
     quoting = [1, 2, 3, 4, 5, 6, 1, 2, 3]
-    assert planned(quoting) == PROPOSED[0]
+    assert planned(quoting) == PROPOSED
     assert planned(quoting, others=1) == planned(quoting, queued=True) == 0
-    assert planned(quoting, most=MOST) == 0, "it may not have so many more"
+    assert planned(quoting, most=PROPOSED) == 0, "it may not have so many more"
 
 
 # -- whose turn it is

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from petra.inference.worker.decoder import Decoder, Row
 from petra.inference.worker.scheduler.cost import StepCost
-from petra.inference.worker.scheduler.lookup import MOST as MOST_PROPOSED
+from petra.inference.worker.scheduler.lookup import PROPOSED
 from petra.inference.worker.scheduler.step import Demand, plan, turn
 from petra.inference.worker.slots import Slot
 
@@ -83,4 +83,4 @@ class Planner:
         if slot.pending != 1 or not self._decoder.can_trim:
             return ()
         left = slot.work.most - len(slot.work.said)
-        return tuple(slot.lookup.propose(slot.holding.tokens)) if left > MOST_PROPOSED else ()
+        return tuple(slot.lookup.propose(slot.holding.tokens)) if left > PROPOSED else ()
