@@ -13,6 +13,8 @@ import llama_cpp as lib
 VERSION: str = lib.__version__
 RANDOM_SEED = 0xFFFFFFFF
 WARNING, ERROR = 3, 4
+M_MMAP_THRESHOLD = -3  # malloc.h
+LARGE = 1 << 20
 # What `decode` reports by its result, or what is as intended: a step was interrupted, the cache is full, or
 # as a whole longer than what the model was trained on, or kept where the model would not look any more.
 EXPECTED = (
@@ -42,6 +44,10 @@ def start() -> None:
     """Make llama.cpp ready; harmless when it is already."""
     lib.llama_log_set(_log, ctypes.c_void_p(0))
     lib.llama_backend_init()
+    # Histories that are parked and forgotten go back to the system at once. By itself glibc keeps what is
+    # freed, up to 32 MiB a block, in a heap that only grows between what is still held.
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
 def freed(owner: object, sampler: Any) -> Callable[[], object]:
