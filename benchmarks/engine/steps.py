@@ -158,7 +158,7 @@ def main() -> None:
         divergence(files, options.threads)
     else:
         print(f"{machine()}; threads: {options.threads}; milliseconds a step of so many rows")
-        print(f"{'':44}{'read/s':>8}" + "".join(f"{rows:>8}" for rows in ROWS))
+        print(f"{'':51}{'read/s':>8}" + "".join(f"{rows:>8}" for rows in ROWS))
         taken: dict[tuple[Path, str], list[dict[str, float]]] = {}
         for _ in range(options.turns):
             for file in files:
@@ -167,7 +167,7 @@ def main() -> None:
         for (file, memory), turns in taken.items():
             medians = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
             print(
-                f"{file.name[-30:]:31} {memory:12}" + "".join(f"{value:8.1f}" for value in medians.values())
+                f"{file.name:38} {memory:12}" + "".join(f"{value:8.1f}" for value in medians.values())
             )
 
 
