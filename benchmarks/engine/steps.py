@@ -166,9 +166,7 @@ def main() -> None:
                     taken.setdefault((file, memory), []).append(apart(file, memory, options.threads))
         for (file, memory), turns in taken.items():
             medians = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
-            print(
-                f"{file.name:38} {memory:12}" + "".join(f"{value:8.1f}" for value in medians.values())
-            )
+            print(f"{file.name:38} {memory:12}" + "".join(f"{value:8.1f}" for value in medians.values()))
 
 
 if __name__ == "__main__":
