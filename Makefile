@@ -52,7 +52,7 @@ bench-attribution: setup ## precision and recall of the sources that Petra marks
 bench-embedding: setup ## ways to embed side by side, and how long a question waits beside documents
 	@$(BIN)/python benchmarks/embedding/run.py $(ARGS)
 
-bench-engine: setup .make/test ## the engine beside llama.cpp's own server, 20 minutes (ARGS="--quick": a few)
+bench-engine: setup .make/test ## the engine beside llama.cpp's own server, an hour (ARGS="--quick": a few)
 	@$(BIN)/python -m benchmarks.engine.run $(ARGS)
 
 bench-knowledge: setup .make/test ## retrieval: quality, freshness, speed, memory, beside semble (ARGS="--quick", --rows …)
