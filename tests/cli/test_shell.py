@@ -35,6 +35,14 @@ def test_an_answer_for_people_is_plain_when_it_goes_to_a_file(shell: Shell) -> N
     assert "\x1b" not in asked.stdout + asked.stderr
 
 
+def test_an_answer_that_is_cut_says_so(shell: Shell) -> None:
+    cut = "The answer was longer than allowed, and ends here."
+    asked = shell.run("ask", "What does a deadlock need?", "--collection", "course", "--max-tokens", "3")
+    assert cut in asked.stderr and asked.stdout.startswith("A deadlock needs\n")
+    whole = shell.run("ask", "What does a deadlock need?", "--collection", "course")
+    assert whole.stdout.startswith("A deadlock needs four") and cut not in whole.stderr
+
+
 def test_one_file_of_a_folder_can_be_asked(shell: Shell) -> None:
     asked = shell.run("ask", "What does a deadlock need?", "--in", "course/paging.md", "--json")
     assert {source["document"] for source in json.loads(asked.stdout)["sources"]} == {"paging.md"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
@@ -24,6 +27,19 @@ QUOTED = "Look:\n\\## Ask\nnot yours\n\\## Answer 9\n\\<!-- conversation evil --
 
 def items(*parts: Part) -> list[StreamItem]:
     return [StreamItem("a", seq, part) for seq, part in enumerate(parts)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("cancelled", "Stopped"),
+        ("interrupted", "Cut off: Petra was stopped"),
+        ("length", "The answer was longer than allowed, and ends here"),
+    ],
+)
+def test_an_answer_that_did_not_end_by_itself_says_so(reason: Any, said: str) -> None:
+    text = answer_file.body(items(Words("A lock"), evolve(DONE, finish_reason=reason)), {})
+    assert text.startswith(f"A lock\n\n*{said}.*\n")
 
 
 def test_a_chat_is_read_again_from_its_file() -> None:

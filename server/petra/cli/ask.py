@@ -80,6 +80,7 @@ class Reader:
         self.sources: dict[int, dict[str, Any]] = {}
         self.error: dict[str, Any] | None = None
         self._text = False
+        self._ending = ""
 
     def read(self, part: dict[str, Any]) -> None:
         """Take one part."""
@@ -92,6 +93,8 @@ class Reader:
                 self.sources[part["source"]["n"]] = part["source"]
             case "error":
                 self.error = part["error"]
+            case "done":
+                self._ending = part["finish_reason"]
 
     def status(self, part: dict[str, Any]) -> None:
         """Say how far the answer is, until its text begins."""
@@ -111,6 +114,8 @@ class Reader:
         if self.error:
             error = ServerError(self.error)
             line(f"petra: {error}", to=sys.stderr)
+        elif self._ending == "length":
+            line("petra: The answer was longer than allowed, and ends here.", to=sys.stderr)
         found = list(self.sources.values())
         # What the check did not confirm is shown only when there is nothing better.
         sources = [source for source in found if source["kind"] != "retrieved"] or found

@@ -135,6 +135,8 @@ def body(items: Sequence[StreamItem], locations: Mapping[int, Mapping[str, Any]]
         blocks.append("*Stopped.*")
     elif over and over.finish_reason == "interrupted":
         blocks.append("*Cut off: Petra was stopped.*")
+    elif over and over.finish_reason == "length":
+        blocks.append("*The answer was longer than allowed, and ends here.*")
     if over:
         lines = [link(sources[n], locations.get(n)) for n in sorted(sources)]
         blocks += ["\n".join(lines)] if lines else []
