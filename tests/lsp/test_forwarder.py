@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from petra.lsp import forwarder as module
 from petra.lsp import link
 from petra.lsp.away import ServerAway
 from petra.lsp.forwarder import initialize_result
+from petra.lsp.framing import frame
 from petra.lsp.link import Link, reach
 from tests.lsp.door import Door, open_door
 from tests.lsp.editor import forwarder, running_at
@@ -212,6 +216,60 @@ async def test_an_editor_that_leaves_ends_its_session(door: Door) -> None:
         assert await editor.ended() == 1
     await door.empty()
     assert door.asks.cancelled == ["answer-0"]
+
+
+class Server:
+    """One that sends nothing until it is told to, and then `body` again and again until it is left."""
+
+    def __init__(self, body: bytes) -> None:
+        self.pending: set[int | str] = set()
+        self.reader: threading.Thread
+        self.welcomed, self.told, self.left = threading.Event(), threading.Event(), threading.Event()
+        self._body = body
+
+    def send(self, body: bytes) -> None:
+        """Nothing is done with it."""
+
+    def bodies(self) -> Iterator[bytes]:
+        self.reader = threading.current_thread()
+        self.welcomed.set()
+        assert self.told.wait(10)
+        while not self.left.is_set():
+            yield self._body
+
+    def close(self) -> None:
+        self.left.set()
+
+
+@pytest.mark.parametrize("talks", [False, True], ids=["the server ends later", "the editor reads no more"])
+def test_an_editor_that_has_left_gets_nothing_more_and_holds_nobody(talks: bool) -> None:
+    (stdin, to_forwarder), (from_forwarder, stdout) = os.pipe(), os.pipe()
+    server = Server(b'{"method": "petra/stream"}')
+    thread = threading.Thread(target=module.Forwarder(stdin, stdout, lambda: server).run, daemon=True)
+    thread.start()
+    os.write(to_forwarder, frame(b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}'))
+    assert server.welcomed.wait(10) and b"capabilities" in os.read(from_forwarder, 1 << 20)
+    if talks:
+        server.told.set()
+    os.close(to_forwarder)
+    thread.join(10)
+    assert not thread.is_alive()
+    server.told.set()
+    os.set_blocking(from_forwarder, False)
+    late = b""
+    while server.reader.is_alive():
+        late += _more(from_forwarder)
+        time.sleep(0.01)
+    assert talks or not late + _more(from_forwarder)
+    for end in (stdin, from_forwarder, stdout):
+        os.close(end)
+
+
+def _more(end: int) -> bytes:
+    try:
+        return os.read(end, 1 << 20)
+    except BlockingIOError:
+        return b""
 
 
 async def test_an_editor_that_breaks_the_framing_is_told(door: Door) -> None:

@@ -39,6 +39,9 @@ WAITING_LIMIT = 64 * 1024 * 1024
 RETRY_SECONDS = 5.0
 """How long requests are refused at once after a server could not be reached or started."""
 
+LAST_WRITE_SECONDS = 1.0
+"""How long an editor that reads no more is waited for at the end."""
+
 ERROR, WARNING = 1, 2
 INVALID_REQUEST, REQUEST_FAILED = -32600, -32803
 
@@ -73,9 +76,11 @@ class Forwarder:
         self._initialized = False
         self._told_version = False
         self._shutdown = False
+        self._over = False
 
     def run(self) -> int:
-        """Forward until the editor says `exit` or is gone; the exit status that LSP asks for."""
+        """Forward until the editor says `exit` or is gone; the exit status that LSP asks for. Nothing is
+        written once it has returned: the number of a closed descriptor may be somebody else's by then."""
         threading.Thread(target=self._send_all, name="to-server", daemon=True).start()
         decoder = FrameDecoder()
         try:
@@ -90,6 +95,9 @@ class Forwarder:
         except PetraError as error:
             self._show(ERROR, str(error))
         finally:
+            self._over = True
+            if self._writing.acquire(timeout=LAST_WRITE_SECONDS):
+                self._writing.release()
             if self._link:
                 self._link.close()
         return 1
@@ -277,7 +285,7 @@ class Forwarder:
         rest = memoryview(frame(body))
         with self._writing:
             try:
-                while rest:
+                while rest and not self._over:
                     rest = rest[os.write(self._stdout, rest) :]
             except OSError:
                 return
