@@ -12,7 +12,6 @@ Leibler's in nats, a mean over the tokens of Petra's own documentation (read 1,0
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import statistics
@@ -32,6 +31,7 @@ from petra.inference.child import environment
 from petra.inference.installed import COPY
 from petra.inference.worker.decoder import Row
 from petra.inference.worker.llamacpp import model as model_file
+from petra.inference.worker.llamacpp import requantize
 from petra.inference.worker.llamacpp.context import ContextOptions, LlamaContext
 from petra.inference.worker.llamacpp.model import LlamaModel
 
@@ -110,27 +110,17 @@ def distributions(file: Path, threads: int) -> Iterator[tuple[list[int], Logits]
 
 def divergence(files: list[Path], threads: int) -> None:
     """A line for each file after the first."""
-    for file in files[1:]:
-        nats, same, losses = [], [], []
-        parts = zip(distributions(files[0], threads), distributions(file, threads), strict=True)
-        for (tokens, base), (_, other) in parts:
-            nats.append(float((np.exp(base) * (base - other)).sum(axis=1).mean()))
-            same.append(float((base.argmax(axis=1) == other.argmax(axis=1)).mean()))
-            following = np.arange(len(tokens) - 1), tokens[1:]
-            losses.append((-base[following].mean(), -other[following].mean()))
-        perplexities = np.exp(np.mean(losses, axis=0))
-        print(
-            f"{file.name}: KL {np.mean(nats):.4f}, same choice {np.mean(same):.3f}, "
-            f"perplexity {perplexities[0]:.2f} → {perplexities[1]:.2f}"
-        )
-
-
-def requantize(name: str, source: Path, target: Path) -> None:
-    """Write `source` in another format of llama.cpp's: Q8_0, Q4_0, BF16, …"""
-    params = lib.llama_model_quantize_default_params()
-    params.ftype, params.allow_requantize = getattr(lib, f"LLAMA_FTYPE_MOSTLY_{name}"), True
-    if lib.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(params)):
-        raise SystemExit(f"{source} could not be written as {name}")
+    found: list[list[tuple[float, float, float, float]]] = [[] for _ in files[1:]]
+    for (tokens, base), *others in zip(*(distributions(file, threads) for file in files), strict=True):
+        following = np.arange(len(tokens) - 1), tokens[1:]
+        for figures, (_, other) in zip(found, others, strict=True):
+            nats = (np.exp(base) * (base - other)).sum(axis=1).mean()
+            same = (base.argmax(axis=1) == other.argmax(axis=1)).mean()
+            figures.append((nats, same, -base[following].mean(), -other[following].mean()))
+    for file, figures in zip(files[1:], found, strict=True):
+        nats, same, *losses = np.mean(figures, axis=0)
+        before, after = np.exp(losses)
+        print(f"{file.name}: KL {nats:.4f}, same choice {same:.3f}, perplexity {before:.2f} → {after:.2f}")
 
 
 def main() -> None:
@@ -153,7 +143,9 @@ def main() -> None:
     if options.one:
         print(json.dumps(one(files[0], options.one, options.threads)))
     elif options.requantize:
-        requantize(options.requantize, *files)
+        source, target = map(str, files)
+        if requantize.convert(source, target, getattr(lib, f"LLAMA_FTYPE_MOSTLY_{options.requantize}")):
+            raise SystemExit(f"{source} could not be written as {options.requantize}")
     elif options.divergence:
         divergence(files, options.threads)
     else:

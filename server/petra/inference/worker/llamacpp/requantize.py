@@ -110,13 +110,13 @@ def _age(file: Path) -> float:
         return 0.0
 
 
-def _convert(source: str, target: str) -> int:
-    """Write `source` as Q8_0 to `target`; 0 when that succeeded."""
+def convert(source: str, target: str, ftype: int = FAST) -> int:
+    """Write `source` in another format, a LLAMA_FTYPE of llama.cpp's, to `target`; 0 when that succeeded."""
     native.start()
     params = lib.llama_model_quantize_default_params()
-    params.ftype, params.allow_requantize = FAST, True
+    params.ftype, params.allow_requantize = ftype, True
     return int(lib.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(params)))
 
 
 if __name__ == "__main__":
-    sys.exit(_convert(*sys.argv[1:]))
+    sys.exit(convert(sys.argv[1], sys.argv[2]))
